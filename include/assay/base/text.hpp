@@ -1,0 +1,40 @@
+// Text helpers shared by parsers and reports.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay {
+
+// The nearest of `known` to `name` by edit distance (Damerau-Levenshtein, case-insensitive), if it is near
+// enough to be a plausible typing error (distance at most a third of the longer name, at least 1).
+std::optional<std::string> nearest_name(std::string_view name, std::span<const std::string> known);
+
+// " Did you mean \"kernel\"?" or, when nothing is near, " Known are: a, b, c." (at most `limit` names
+// listed).
+std::string suggestion(std::string_view name, std::span<const std::string> known, std::size_t limit = 24);
+
+std::string_view trim(std::string_view text);
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string join(std::span<const std::string> parts, std::string_view separator);
+
+// Strict numbers: the whole text must be one number; nullopt otherwise. Doubles must be finite.
+std::optional<std::int64_t> parse_integer(std::string_view text);
+std::optional<double> parse_number(std::string_view text);
+
+// Shortest text that reads back as the same double; used wherever results are written, so that files compare
+// byte for byte. The value must be finite.
+std::string exact_number(double value);
+
+// For people: "1.25 MiB", "412 B".
+std::string human_bytes(std::uint64_t bytes);
+// For people: "2.5M", "831k", "90".
+std::string human_count(double count);
+// For people: "3 min 20 s", "12 s", "0.42 s".
+std::string human_duration(double seconds);
+
+}  // namespace assay
