@@ -1,0 +1,19 @@
+// Whole-network rewrites that scores and reports need. Each returns a new network.
+#pragma once
+
+#include "assay/network/network.hpp"
+
+namespace assay {
+
+// Without residual connections: every add whose inputs reach back to different depths keeps only its deepest
+// input (most operators between it and the network's input). Zen-NAS and its relatives score the plain
+// network.
+Network without_residuals(const Network& network);
+
+// Without batch normalisation (each batch norm becomes the identity).
+Network without_batch_norm(const Network& network);
+
+// The network at another input resolution.
+Network at_resolution(const Network& network, int height, int width);
+
+}  // namespace assay

@@ -1,0 +1,180 @@
+// Execution of networks with oneDNN. This module is the only place that knows oneDNN; nothing of it shows
+// here.
+//
+// A Network is compiled once for a batch size, then run. All tensors are float32. Inside, activations live in
+// blocked layouts (channels in groups of 8 or 16, chosen by the primitives), in one arena planned by
+// liveness; taps see them there.
+#pragma once
+
+#include "assay/base/random.hpp"
+#include "assay/network/network.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay {
+
+// A view of an activation or gradient tensor in the runtime's memory, valid inside a tap only.
+//
+// Element (n, c, y, x) lies at  n * image_stride + (c / block) * block_stride + (y * width + x) *
+// pixel_stride + c % block: plain NCHW has block 1, pixel_stride 1; NHWC has block = channels; nChw16c has
+// block 16, pixel_stride 16. `channels` is the real number; the padded channels of the last block (up to
+// padded_channels) are zero.
+struct TensorView {
+  float* data = nullptr;
+  int batch = 0, channels = 0, height = 0, width = 0;
+  int block = 1;
+  int padded_channels = 0;  // multiple of block, >= channels
+  std::int64_t image_stride = 0, block_stride = 0, pixel_stride = 1;
+
+  int pixels() const { return height * width; }
+  std::int64_t elements() const { return std::int64_t{batch} * channels * height * width; }
+  // All stored floats, padding included; contiguous from data.
+  std::int64_t stored() const { return std::int64_t{batch} * padded_channels * height * width; }
+  std::int64_t offset(int n, int c, int y, int x) const {
+    return n * image_stride + (c / block) * block_stride + (std::int64_t{y} * width + x) * pixel_stride +
+           c % block;
+  }
+  // Copies to or from plain NCHW (`plain` holds elements() floats).
+  void copy_to(std::span<float> plain) const;
+  void copy_from(std::span<const float> plain);
+};
+
+enum class BatchNormMode {
+  batch_statistics,    // normalise by this batch's mean and variance (PyTorch train())
+  running_statistics,  // normalise by the stored ones (PyTorch eval())
+};
+
+// Random initialisations by name, as PyTorch defines them; batch norm always starts as scale 1, shift 0, mean
+// 0, variance 1.
+enum class Initialisation {
+  kaiming_normal_fan_in,   // N(0, 2 / fan_in), biases 0
+  kaiming_normal_fan_out,  // N(0, 2 / fan_out), biases 0
+  pytorch_default,         // U(+-1 / sqrt(fan_in)) for weights and biases
+  standard_normal,         // N(0, 1), biases 0
+};
+std::string_view to_string(Initialisation initialisation);
+std::optional<Initialisation> initialisation_from(std::string_view name);
+
+struct CompileOptions {
+  int batch = 1;
+  BatchNormMode batch_norm = BatchNormMode::batch_statistics;
+  bool backward = false;  // gradients with respect to activations, as far as something below asks for them
+  bool input_gradient = false;    // keep the gradient of the network's input (implies backward)
+  bool weight_gradients = false;  // gradients of all parameters (implies backward)
+  // Operators whose output the forward tap wants to see, and those whose output gradient the gradient tap
+  // wants to see (and may replace). Such a tensor is materialised (never fused away) and stays alive for the
+  // call.
+  std::vector<OpId> forward_taps;
+  std::vector<OpId> gradient_taps;
+  // Weights are given and never change (inference): allows batch norm to be folded into convolutions.
+  bool fold_batch_norm = false;
+};
+
+enum class ParameterRole : std::uint8_t { weight, bias, scale, shift, running_mean, running_variance };
+
+// One parameter tensor. `value` and `gradient` are in the runtime's own layout, the same for both, padding
+// zero: elementwise updates and sums (SGD, |w g|) work on them directly. Plain layouts: convolution {out, in
+// / groups, kh, kw}, linear {out, in}, others {channels}.
+struct Parameter {
+  OpId op = 0;
+  ParameterRole role = ParameterRole::weight;
+  std::vector<std::int64_t> dims;
+  std::span<float> value;
+  std::span<float> gradient;  // empty without weight_gradients and for running statistics
+
+  std::int64_t elements() const;
+};
+
+// What one thread owns: a oneDNN engine and stream, scratchpad, and buffers that are reused from one network
+// to the next. Use a Worker on the thread that made it only. Construction sets this thread's OpenMP threads
+// to 1.
+class Worker {
+ public:
+  Worker();
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  struct Implementation;
+  Implementation& implementation() { return *implementation_; }
+
+ private:
+  std::unique_ptr<Implementation> implementation_;
+};
+
+// Called for a tapped operator as soon as its tensor is complete.
+using Tap = std::function<void(OpId op, TensorView& tensor)>;
+
+class Executable {
+ public:
+  // Throws InputError when the network holds something that the runtime cannot execute (named).
+  Executable(Worker& worker, const Network& network, const CompileOptions& options);
+  ~Executable();
+  Executable(Executable&&) noexcept;
+  Executable& operator=(Executable&&) noexcept;
+
+  // Parameters in operator order; within one: weight, bias | scale, shift, running_mean, running_variance.
+  std::span<const Parameter> parameters();
+  // Random values: each tensor is f(seed, Purpose::weights, fingerprint, position in parameters()), in plain
+  // layout order.
+  void initialise(Initialisation initialisation, std::uint64_t seed, std::uint64_t fingerprint);
+  // Plain layout in and out. set_parameter must be used (not writes through `value`) when padding matters.
+  void set_parameter(std::size_t index, std::span<const float> plain);
+  void get_parameter(std::size_t index, std::span<float> plain) const;
+  void get_gradient(std::size_t index, std::span<float> plain) const;
+
+  // The input batch, plain NCHW: write before forward. The view stays valid for the executable's life.
+  std::span<float> input();
+  void forward(const Tap& tap = {});
+  // The network's output, plain {batch, elements}, valid after forward.
+  std::span<const float> output() const;
+
+  // Backward from `output_gradient` (plain, like output()). Parameter gradients are overwritten, not
+  // accumulated. A gradient tap is called for every tapped operator once all its consumers have contributed;
+  // what it leaves in the tensor is what is propagated further. Must follow a forward of the same input.
+  void backward(std::span<const float> output_gradient, const Tap& tap = {});
+  // Gradient of the input, plain NCHW, valid after backward when input_gradient was asked for.
+  std::span<const float> input_gradient() const;
+
+  // Batch norm running statistics <- (1 - momentum) * running + momentum * batch (unbiased variance, as
+  // PyTorch).
+  void update_running_statistics(float momentum);
+
+  // Bytes of the arena (activations, gradients) and of parameters with their gradients.
+  std::int64_t arena_bytes() const;
+  std::int64_t parameter_bytes() const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+// Runs `job(worker, index)` for index 0 .. count-1 on `workers` threads (0: one per core), each with its own
+// Worker that lives as long as the pool. Jobs are taken in index order; an exception of a job is rethrown by
+// `run` (that of the lowest index) after the running jobs end.
+class WorkerPool {
+ public:
+  explicit WorkerPool(int workers = 0);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  int size() const;
+  void run(std::int64_t count, const std::function<void(Worker& worker, std::int64_t index)>& job);
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+// "oneDNN 2.6.3, avx512_core_amx": for reports.
+std::string runtime_description();
+
+}  // namespace assay
