@@ -10,12 +10,10 @@ namespace assay {
 
 struct MemoryPolicy {
   int bytes_per_element = 4;
-  // Elementwise operators (activation, batch norm, add, multiply) write over an input that nobody needs later
-  // and that has the output's size; flatten never moves data.
+  // Elementwise operators (activation, batch norm, add, multiply, softmax) write over an input of the
+  // output's size that nobody needs later. For batch norm and activation this is the same as running them
+  // inside the convolution before.
   bool in_place = true;
-  // Batch norm and activation (and an add, into its last producer) run inside the convolution before them, so
-  // the tensor between does not exist.
-  bool fused = true;
 };
 
 struct MemoryStep {

@@ -37,7 +37,7 @@ enum class OpKind : std::uint8_t {
   slice,     // channels [slice_begin, slice_begin + channels)
   flatten,   // {c,h,w} -> {c*h*w,1,1}
   resize,    // to `resize_height` x `resize_width`, half-pixel centres (oneDNN, PyTorch align_corners=False)
-  zero,      // a zero tensor of the input's height and width / stride and `channels` channels
+  zero,      // a zero tensor of `channels` channels; height and width are the input's / stride, or resize_*
   softmax,   // over channels
 };
 
@@ -77,9 +77,9 @@ struct Operator {
   std::int32_t channels = 0;                         // output channels: convolution, linear, slice, zero
   std::int32_t groups = 1;                           // convolution
   std::int32_t slice_begin = 0;                      // slice
-  std::int32_t resize_height = 0, resize_width = 0;  // resize
+  std::int32_t resize_height = 0, resize_width = 0;  // resize; zero: where not 0
   float parameter = 0;  // leaky_relu: slope; batch_norm: epsilon (PyTorch's 1e-5 where 0)
-  Window window;        // convolution, max_pool, average_pool; zero uses its stride
+  Window window = {};        // convolution, max_pool, average_pool; zero uses its stride
 
   bool is_commutative() const { return kind == OpKind::add || kind == OpKind::multiply; }
   bool has_parameters() const {

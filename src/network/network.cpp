@@ -1,0 +1,45 @@
+#include "assay/network/network.hpp"
+
+namespace assay {
+
+std::int64_t Network::parameters(OpId id) const {
+  const Operator& o = op(id);
+  switch (o.kind) {
+    case OpKind::convolution: {
+      const std::int64_t in = shape(inputs(id)[0]).channels;
+      return o.channels * (in / o.groups) * o.window.kernel_h * o.window.kernel_w + (o.bias ? o.channels : 0);
+    }
+    case OpKind::linear:
+      return shape(inputs(id)[0]).elements() * o.channels + (o.bias ? o.channels : 0);
+    case OpKind::batch_norm:
+      return 2 * std::int64_t{shape(id).channels};
+    default:
+      return 0;
+  }
+}
+
+std::int64_t Network::macs(OpId id) const {
+  const Operator& o = op(id);
+  switch (o.kind) {
+    case OpKind::convolution: {
+      const std::int64_t in = shape(inputs(id)[0]).channels;
+      return shape(id).elements() * (in / o.groups) * o.window.kernel_h * o.window.kernel_w;
+    }
+    case OpKind::linear:
+      return shape(inputs(id)[0]).elements() * o.channels;
+    default:
+      return 0;
+  }
+}
+
+std::vector<std::vector<OpId>> Network::consumers() const {
+  std::vector<std::vector<OpId>> result(operators_.size());
+  for (OpId id = 0; id < size(); ++id) {
+    for (const OpId input : inputs(id)) {
+      if (result[input].empty() || result[input].back() != id) result[input].push_back(id);
+    }
+  }
+  return result;
+}
+
+}  // namespace assay

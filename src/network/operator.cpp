@@ -1,0 +1,62 @@
+#include "assay/network/operator.hpp"
+
+#include <array>
+
+namespace assay {
+namespace {
+
+// Names in enumerator order; also what network JSON and space files say.
+constexpr std::array<std::string_view, 17> kind_names = {
+    "input",        "convolution",     "linear",
+    "batch_norm",   "activation",      "max_pool",
+    "average_pool", "global_max_pool", "global_average_pool",
+    "add",          "multiply",        "concat",
+    "slice",        "flatten",         "resize",
+    "zero",         "softmax"};
+static_assert(kind_names.size() == static_cast<std::size_t>(OpKind::softmax) + 1);
+
+constexpr std::array<std::string_view, 9> activation_names = {
+    "relu", "relu6", "leaky_relu", "h_swish", "h_sigmoid", "silu", "sigmoid", "tanh", "gelu"};
+static_assert(activation_names.size() == static_cast<std::size_t>(Activation::gelu) + 1);
+
+template <class Enum, std::size_t n>
+std::optional<Enum> find(const std::array<std::string_view, n>& names, std::string_view name) {
+  for (std::size_t i = 0; i < n; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Window Window::square(int kernel, int stride, int dilation) {
+  const int pad = dilation * (kernel - 1) / 2;
+  return {.kernel_h = kernel,
+          .kernel_w = kernel,
+          .stride_h = stride,
+          .stride_w = stride,
+          .dilation_h = dilation,
+          .dilation_w = dilation,
+          .pad_top = pad,
+          .pad_left = pad,
+          .pad_bottom = pad,
+          .pad_right = pad};
+}
+
+std::string_view to_string(OpKind kind) {
+  return kind_names[static_cast<std::size_t>(kind)];
+}
+std::string_view to_string(Activation activation) {
+  return activation_names[static_cast<std::size_t>(activation)];
+}
+std::string_view to_string(ResizeMode mode) {
+  return mode == ResizeMode::nearest ? "nearest" : "bilinear";
+}
+std::optional<OpKind> op_kind_from(std::string_view name) {
+  return find<OpKind>(kind_names, name);
+}
+std::optional<Activation> activation_from(std::string_view name) {
+  return find<Activation>(activation_names, name);
+}
+
+}  // namespace assay
