@@ -1,0 +1,198 @@
+// Zero-shot scores: numbers read off a randomly initialised network that stand in for its trained accuracy.
+//
+// What they mean for a user (all: one number per network, comparable between networks of one task and one
+// set of conditions only; higher is better unless the registry says otherwise):
+//
+//   params, macs    size and work. The baseline that every other score has to beat.
+//   naswot          how differently the network's activation pattern codes different inputs.
+//   jacob_cov       how differently the output reacts to small changes of different inputs.
+//   synflow         how much signal all paths together carry, weights taken by magnitude: size, depth and
+//                   connectivity in one number.
+//   grad_norm       how strongly the loss pulls at the weights of the untrained network.
+//   snip            how much of the loss hangs on the weights: |weight x gradient|.
+//   zen             how fast the features grow with a perturbation of the input, the growth hidden by batch
+//                   normalisation included: expressivity of the plain (residual-free) network.
+//   expressivity    how evenly the blocks' features fill their channel space (entropy of the PCA spectrum).
+//   progressivity   whether that grows from every block to the next.
+//   trainability    whether gradients keep their size through every block.
+//
+// A score states the conditions it is taken under (input, initialisation, batch-norm mode, ...). Scores with
+// equal conditions share one compiled network, one forward and one backward pass.
+//
+// Values are functions of the network's fingerprint, the settings and the machine's instruction set: the same
+// for every worker, every order, and whichever other scores are asked for. Inputs, labels and gradient seeds
+// are the same for all networks of a seed (common random numbers make ranks more stable); weights are drawn
+// per fingerprint.
+#pragma once
+
+#include "assay/network/network.hpp"
+#include "assay/runtime/runtime.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay {
+
+// What a score costs beyond the network's declaration, in units of one forward pass of the batch.
+enum class ScoreCost {
+  none,              // read off the declaration
+  single_image,      // passes of one image: cheap
+  forward,           // 1 (zen: 2)
+  backward,          // about 2: forward, and gradients of activations
+  weight_gradients,  // about 3: and gradients of weights
+};
+
+enum class ScoreInput {
+  gaussian,  // N(0, 1), `batch` images
+  ones,      // one image, all ones
+};
+
+enum class BackwardSeed {
+  none,
+  ones,           // gradient of the sum of all outputs
+  cross_entropy,  // mean cross-entropy against uniformly random labels
+  rademacher,     // a fresh random -1/+1 tensor at the output of every block (AZ-NAS)
+};
+
+// How a network is executed for a score.
+struct ScoreConditions {
+  ScoreInput input = ScoreInput::gaussian;
+  Initialisation initialisation = Initialisation::kaiming_normal_fan_in;
+  BatchNormMode batch_norm = BatchNormMode::batch_statistics;
+  bool residuals = true;  // false: every add keeps its deepest input only
+  // The linear network of the magnitudes: |weights|, without batch norm; activations are the identity and
+  // gates are 1.
+  bool linearised = false;
+  bool perturbed = false;  // a second forward pass, of the input plus 0.01 N(0, 1)
+  BackwardSeed backward = BackwardSeed::none;
+  bool weight_gradients = false;
+  bool input_gradient = false;
+
+  friend bool operator==(const ScoreConditions&, const ScoreConditions&) = default;
+};
+
+// "input N(0,1); kaiming_normal_fan_in; batch-norm statistics of the batch; residuals kept; ...".
+std::string describe(const ScoreConditions& conditions);
+
+struct ScoreInfo {
+  std::string_view name;
+  std::string_view summary;  // one line for people
+  std::string_view formula;  // plain text
+  std::string_view source;   // paper
+  std::string_view range;    // of the values
+  int direction = +1;        // +1: higher is better, -1: lower is better
+  ScoreCost cost = ScoreCost::none;
+  std::optional<ScoreConditions> conditions;  // absent when nothing is executed
+};
+
+// All scores, in the order of the table above.
+std::span<const ScoreInfo> score_registry();
+// Null when there is none of that name.
+const ScoreInfo* find_score(std::string_view name);
+
+// The scores that `search` and `score` combine when none are named: synflow, grad_norm, jacob_cov, params.
+// Capacity, pull on the weights and separation of inputs fail in different spaces; their log-ranks together
+// hold up better than any one of them. The four cost about five forward passes of the batch.
+std::vector<std::string> default_scores();
+
+struct ScoreSettings {
+  std::vector<std::string> scores = default_scores();
+  int batch = 16;   // images per pass; at least 2
+  int repeats = 1;  // independent initialisations and inputs, averaged
+  std::uint64_t seed = 1;
+};
+
+// Throws InputError naming the setting and the remedy: an unknown score (with the nearest known name), one
+// that stands twice, none at all, a batch or number of repeats out of range.
+void validate(const ScoreSettings& settings);
+
+// +1 or -1 for each named score. Throws InputError for unknown names.
+std::vector<int> score_directions(std::span<const std::string> scores);
+
+// What became of one network.
+struct ScoreRecord {
+  std::uint64_t fingerprint = 0;
+  // In the order of ScoreSettings::scores; NaN where a score has no value (then `status` says why).
+  std::vector<double> values;
+  // "ok", or what went wrong and where: "not_finite: snip zen; no_activation: naswot". The reasons:
+  //   not_finite        the passes or the score overflowed, or the logarithm of zero was needed
+  //   no_activation     the network has no ReLU-like activation
+  //   too_few_blocks    it has fewer blocks than the score compares
+  //   too_large         a block has more channels than a covariance is computed for (4096)
+  //   singular          two inputs cannot be told apart (equal activation codes)
+  //   constant_output   the output does not depend on the input
+  //   no_weights        nothing can be trained
+  //   not_executable    the runtime cannot run the network; its message follows
+  std::string status = "ok";
+
+  bool ok() const { return status == "ok"; }
+};
+
+// Scores networks. One Scorer serves all threads; each calls it with its own Worker:
+//
+//   Scorer scorer(settings);
+//   pool.run(count, [&](Worker& worker, std::int64_t i) { records[i] = scorer.score(worker, networks[i]); });
+class Scorer {
+ public:
+  // Throws InputError as `validate` does.
+  explicit Scorer(ScoreSettings settings);
+  ~Scorer();
+  Scorer(const Scorer&) = delete;
+  Scorer& operator=(const Scorer&) = delete;
+
+  const ScoreSettings& settings() const;
+
+  // params and macs are those of the declared network; everything else is computed on its canonical form.
+  // Numerical trouble and networks that cannot be executed end in the record's status, never in an exception.
+  // Thread-safe.
+  ScoreRecord score(Worker& worker, const Network& network) const;
+
+ private:
+  struct Implementation;
+  std::unique_ptr<Implementation> implementation_;
+};
+
+// The rank score of AZ-NAS (Lee and Ham, CVPR 2024, section 3.3): over a cohort of n networks,
+//   sum over scores of log(rank / n),   rank n for the best, average ranks for ties.
+// Higher is better; 0 is best in everything. One bad rank costs more than several good ones gain. It depends
+// on order only: any increasing function of a score leaves it unchanged.
+//
+// Records that miss any of the scores get NaN and are not part of the cohort. A cohort of one gets 0; equal
+// networks get equal scores.
+std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const int> directions);
+
+// The same over a growing archive, and for newcomers that are to be compared with it.
+class RankArchive {
+ public:
+  explicit RankArchive(std::vector<int> directions);
+
+  // `values` as in ScoreRecord. Records with a missing value are kept, outside the cohort.
+  void add(std::span<const double> values);
+  std::size_t size() const { return size_; }
+  // Rank score of every record added so far, in that order: as rank_scores. O(n log n) per score.
+  std::vector<double> scores() const;
+  // The rank score that a network with these values would get if it joined the archive; NaN when one is
+  // missing. O(log n) per score after the first call since the last add.
+  double score_of(std::span<const double> values) const;
+  // Per score, the share of the archive that is worse (ties count half), 0 .. 1; NaN where a value is missing
+  // or the archive is empty.
+  std::vector<double> percentiles_of(std::span<const double> values) const;
+
+ private:
+  bool complete(std::span<const double> values) const;
+  void sort() const;
+
+  std::vector<int> directions_;
+  std::vector<double> values_;  // size_ rows, one column per score, direction applied
+  std::size_t size_ = 0;
+  mutable std::vector<std::vector<double>> sorted_;  // per score, the cohort's values in ascending order
+  mutable std::size_t sorted_rows_ = 0;
+};
+
+}  // namespace assay
