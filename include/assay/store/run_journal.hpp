@@ -1,0 +1,165 @@
+// The run journal: one SQLite file (WAL) per run that holds everything needed to continue, explain and repeat
+// it. It speaks plain values only, so that it knows neither spaces nor searches.
+//
+// A journal survives kill -9 at any moment with everything but the transaction in flight. One process at a
+// time may write it (a lock beside the file, released by the system when the process dies); any number may
+// read it meanwhile. Every failure (a full disk, a foreign file, another run's journal) is an InputError that
+// names the file, the cause and the remedy.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace assay {
+
+struct JournalDecision {
+  std::string name;
+  std::vector<std::string> options;
+  friend bool operator==(const JournalDecision&, const JournalDecision&) = default;
+};
+
+// What makes two runs the same run: their results are byte-identical when all of this is equal.
+struct RunIdentity {
+  std::string assay_version;
+  std::uint64_t seed = 0;
+  std::string settings_json = "{}";  // a JSON object of everything else that influences results
+  std::string space_name;
+  std::string space_text;  // the space file's content: the journal explains itself without it
+  std::uint64_t space_fingerprint = 0;
+  std::vector<JournalDecision> decisions;
+  std::string accelerator_name;  // empty without an accelerator
+  std::string accelerator_text;
+  std::uint64_t accelerator_fingerprint = 0;
+  std::vector<std::string> scores;  // score names
+};
+
+struct EvaluationRow {
+  std::int64_t evaluation = 0;  // 0, 1, 2 ... without gaps
+  std::int64_t generation = 0;
+  std::uint64_t fingerprint = 0;
+  std::vector<std::uint16_t> choices;  // option index per decision
+  std::int64_t params = 0;
+  std::int64_t macs = 0;
+  std::int64_t peak_memory_bytes = 0;
+  double latency_ms = std::numeric_limits<double>::quiet_NaN();  // NaN where it was not estimated
+  double latency_low_ms = std::numeric_limits<double>::quiet_NaN();
+  double latency_high_ms = std::numeric_limits<double>::quiet_NaN();
+  bool extrapolated = false;
+  std::vector<double> scores;  // one per score name; ignored (and read back as NaN) unless status is empty
+  std::string status;          // empty when all scores are good
+  double seconds = 0;
+};
+
+// Where the proposals of the run went up to the end of a generation (cumulative).
+struct GenerationRow {
+  std::int64_t generation = 0;
+  std::int64_t proposed = 0;
+  std::int64_t duplicates = 0;
+  std::int64_t evaluated = 0;
+  std::int64_t failed = 0;
+};
+
+// Reason ("latency", "cannot be built: ...") -> how many, and the smallest value seen where the reason is a
+// limit.
+struct Rejection {
+  std::int64_t count = 0;
+  std::optional<double> smallest;
+};
+using Rejections = std::map<std::string, Rejection>;
+
+struct ResultRow {
+  std::int64_t evaluation = 0;
+  double rank_score = 0;
+};
+
+struct EpochRow {
+  int epoch = 0;
+  double learning_rate = 0;
+  double train_loss = 0;
+  double train_accuracy = 0;  // accuracies in [0, 1]; NaN where not measured
+  double test_loss = 0;
+  double test_accuracy = 0;
+  double seconds = 0;
+};
+
+struct TrainingRow {
+  std::int64_t evaluation = 0;
+  std::string dataset;
+  std::string status;  // empty when training went to its end
+  double test_accuracy = std::numeric_limits<double>::quiet_NaN();
+  double seconds = 0;
+  std::vector<EpochRow> epochs;
+};
+
+class RunJournal {
+ public:
+  // A new journal. Throws InputError when the file exists already (remedy: resume, or another name).
+  static RunJournal create(const std::string& path, const RunIdentity& identity);
+  // Continues a journal. Throws InputError when it is missing, of another identity (naming what differs), in
+  // use by another process, damaged, or no journal at all.
+  static RunJournal resume(const std::string& path, const RunIdentity& identity);
+  // For reports: works on finished, running and killed runs.
+  static RunJournal open_to_read(const std::string& path);
+
+  RunJournal(RunJournal&&) noexcept;
+  RunJournal& operator=(RunJournal&&) noexcept;
+  ~RunJournal();
+
+  const std::string& path() const;
+  const RunIdentity& identity() const;
+
+  // Writing. Each call is one transaction.
+
+  // New evaluations, counters of the generation, and all rejections so far.
+  void commit_generation(std::span<const EvaluationRow> evaluations, const GenerationRow& generation,
+                         const Rejections& rejections);
+  // Final front (by ascending cost) and shortlist (best first); replaces earlier ones.
+  void record_results(std::span<const ResultRow> front, std::span<const ResultRow> shortlist);
+  // How far the run got: "running" (after create and resume), "stopped", "finished", with a line for people.
+  void set_state(std::string_view state, std::string_view note);
+  // Training goes epoch by epoch; an epoch recorded again replaces the old row.
+  void record_epoch(std::int64_t evaluation, const EpochRow& epoch);
+  void record_training(const TrainingRow& training);
+
+  // Reading.
+
+  // nullopt past the end. Throws InputError when that evaluation has another fingerprint: the journal then is
+  // not of this run, whatever its settings say. Fast for ascending evaluations.
+  std::optional<EvaluationRow> recall(std::int64_t evaluation, std::uint64_t fingerprint);
+  std::int64_t evaluation_count() const;
+  std::optional<EvaluationRow> evaluation(std::int64_t index) const;
+  // In order of evaluation, until `visit` returns false; constant memory.
+  void for_each_evaluation(const std::function<bool(const EvaluationRow&)>& visit) const;
+  std::vector<GenerationRow> generations() const;
+  Rejections rejections() const;
+  std::vector<ResultRow> front() const;
+  std::vector<ResultRow> shortlist() const;
+  std::vector<TrainingRow> trainings() const;
+  std::string state() const;
+  std::string state_note() const;
+  std::string created_utc() const;
+
+  // Flushes and leaves a single plain file behind (no -wal beside it). The destructor does the same but
+  // cannot report a failure.
+  void close();
+
+  struct Implementation;
+
+ private:
+  explicit RunJournal(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+// "stage1.kernel=3 stage1.depth=2".
+std::string candidate_text(std::span<const JournalDecision> decisions,
+                           std::span<const std::uint16_t> choices);
+
+}  // namespace assay
