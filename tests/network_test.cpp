@@ -159,6 +159,8 @@ TEST_CASE("fingerprints see the function, not how it is written") {
     };
     REQUIRE(structure(canonical(plain)) == structure(canonical(disguised)));
     REQUIRE(canonical(plain).macs() <= plain.macs());
+    REQUIRE(identify(canonical(plain)).minimal);
+    if (identify(plain).minimal) REQUIRE(canonical(plain).size() == plain.size());
   }
 }
 

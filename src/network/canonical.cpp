@@ -8,9 +8,16 @@
 namespace assay {
 
 std::uint64_t fingerprint(const Network& network) {
+  return identify(network).fingerprint;
+}
+
+Identity identify(const Network& network) {
   thread_local Resolution resolution;
   resolution.resolve(network);
-  return resolution.fingerprint();
+  bool minimal = true;
+  for (OpId id = 1; id < network.size(); ++id)
+    minimal = minimal && resolution.live(id) && resolution.representative(id) == id;
+  return {resolution.fingerprint(), minimal};
 }
 
 Network canonical(const Network& network) {

@@ -77,6 +77,13 @@ class Network {
 // such cells as equal too.)
 std::uint64_t fingerprint(const Network& network);
 
+struct Identity {
+  std::uint64_t fingerprint = 0;
+  // No operator is dead, zero, or equal to another one without parameters: canonical() would only reorder.
+  bool minimal = false;
+};
+Identity identify(const Network& network);
+
 // The same function with dead branches removed, zeros propagated, and operators and commutative inputs in an
 // order that depends on the function alone: networks of one fingerprint have one canonical form, so whatever
 // is computed from it (random weights included) is a function of the fingerprint. Block marks survive unless

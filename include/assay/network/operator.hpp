@@ -79,7 +79,7 @@ struct Operator {
   std::int32_t slice_begin = 0;                      // slice
   std::int32_t resize_height = 0, resize_width = 0;  // resize; zero: where not 0
   float parameter = 0;  // leaky_relu: slope; batch_norm: epsilon (PyTorch's 1e-5 where 0)
-  Window window = {};        // convolution, max_pool, average_pool; zero uses its stride
+  Window window = {};   // convolution, max_pool, average_pool; zero uses its stride
 
   bool is_commutative() const { return kind == OpKind::add || kind == OpKind::multiply; }
   bool has_parameters() const {
