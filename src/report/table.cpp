@@ -1,0 +1,150 @@
+#include "assay/report/table.hpp"
+
+#include "assay/base/csv.hpp"
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace assay {
+namespace {
+
+bool has_value(const Cell& cell) {
+  if (const double* number = std::get_if<double>(&cell)) return std::isfinite(*number);
+  return !std::holds_alternative<std::monostate>(cell);
+}
+
+std::string exact(const Cell& cell) {
+  if (!has_value(cell)) return "";
+  if (const auto* text = std::get_if<std::string>(&cell)) return *text;
+  if (const auto* number = std::get_if<double>(&cell)) return exact_number(*number);
+  if (const auto* integer = std::get_if<std::int64_t>(&cell)) return std::to_string(*integer);
+  return std::get<bool>(cell) ? "true" : "false";
+}
+
+// Characters that a terminal shows, not bytes: continuation bytes of UTF-8 take no place.
+int shown_width(std::string_view text) {
+  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string cut(const std::string& text, int width) {
+  if (shown_width(text) <= width) return text;
+  std::string result;
+  int shown = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] & 0xC0) != 0x80 && ++shown >= width) break;
+    result.push_back(text[i]);
+  }
+  return result + "…";
+}
+
+}  // namespace
+
+std::string readable(const Cell& cell, Style style) {
+  if (!has_value(cell)) return "-";
+  if (std::holds_alternative<std::string>(cell) || std::holds_alternative<bool>(cell)) return exact(cell);
+  const auto* integer = std::get_if<std::int64_t>(&cell);
+  const double value = integer != nullptr ? static_cast<double>(*integer) : std::get<double>(cell);
+  switch (style) {
+    case Style::count:
+      return human_count(value);
+    case Style::bytes:
+      return human_bytes(static_cast<std::uint64_t>(std::max(0.0, value)));
+    case Style::percent:
+      return fmt::format("{:.1f} %", value);
+    case Style::duration:
+      return human_duration(value);
+    case Style::fixed:
+      return fmt::format("{:.3f}", value);
+    case Style::number:
+      if (integer != nullptr) return std::to_string(*integer);
+      return fmt::format("{:.4g}", value);
+    case Style::text:
+      return exact(cell);
+  }
+  throw InternalError("a table column has an unknown style");
+}
+
+std::string csv_header(const std::vector<Column>& columns) {
+  std::vector<std::string> fields;
+  for (const Column& column : columns) fields.push_back(column.key);
+  return csv_row(fields);
+}
+
+std::string csv_line(const std::vector<Cell>& row) {
+  std::vector<std::string> fields;
+  for (const Cell& cell : row) fields.push_back(exact(cell));
+  return csv_row(fields);
+}
+
+std::string json_line(const std::vector<Column>& columns, const std::vector<Cell>& row) {
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    auto& value = object[columns[i].key];
+    if (!has_value(row[i])) continue;  // null
+    std::visit(
+        [&](const auto& v) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(v)>, std::monostate>) value = v;
+        },
+        row[i]);
+  }
+  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string Table::to_csv() const {
+  std::string text = csv_header(columns);
+  for (const auto& row : rows) text += csv_line(row);
+  return text;
+}
+
+std::string Table::to_json() const {
+  std::string text = "[\n";
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::string line = json_line(columns, rows[i]);
+    line.pop_back();
+    text += line + (i + 1 < rows.size() ? ",\n" : "\n");
+  }
+  return text + "]\n";
+}
+
+std::string Table::to_text(int width, bool colour) const {
+  std::vector<std::size_t> shown;
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    if (!columns[c].heading.empty()) shown.push_back(c);
+  }
+  std::vector<int> widths;
+  for (const std::size_t c : shown) {
+    int widest = shown_width(columns[c].heading);
+    for (const auto& row : rows) widest = std::max(widest, shown_width(readable(row[c], columns[c].style)));
+    widths.push_back(widest);
+  }
+  constexpr int gap = 2;
+  if (width > 0 && !shown.empty()) {
+    int others = 0;
+    for (std::size_t i = 0; i + 1 < shown.size(); ++i) others += widths[i] + gap;
+    widths.back() = std::clamp(width - others, std::min(12, widths.back()), widths.back());
+  }
+  const auto line = [&](auto&& text_of, bool heading) {
+    std::string text;
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+      const std::string cell = cut(text_of(shown[i]), widths[i]);
+      const std::string space(static_cast<std::size_t>(std::max(0, widths[i] - shown_width(cell))), ' ');
+      const bool left = columns[shown[i]].style == Style::text;
+      text += left ? cell + space : space + cell;
+      if (i + 1 < shown.size()) text += std::string(gap, ' ');
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    return heading && colour ? "\033[1m" + text + "\033[0m\n" : text + "\n";
+  };
+  std::string text = line([&](std::size_t c) { return columns[c].heading; }, true);
+  for (const auto& row : rows) {
+    text += line([&](std::size_t c) { return readable(row[c], columns[c].style); }, false);
+  }
+  return text;
+}
+
+}  // namespace assay
