@@ -38,6 +38,9 @@ void require_cycle_model(const Accelerator& accelerator);
 // `accelerator` must meet require_cycle_model.
 CycleEstimate run_cycle_model(const Accelerator& accelerator, const Subgraph& subgraph);
 
+// Weights, and what of the activations exceeds the on-chip memory.
+double off_chip_bytes(const Accelerator& accelerator, const Work& work);
+
 // Useful share of `lanes` lanes that work through `units` units: eff = units / (ceil(units / lanes) lanes),
 // softened to 1 / ((1 - softness) + softness / eff), ANNETTE's alpha: at softness 0 nothing is wasted.
 double lane_efficiency(std::int64_t units, int lanes, double softness = 1);

@@ -41,6 +41,8 @@ struct Subgraph {
   bool is_depthwise() const { return kind == OpKind::convolution && groups > 1 && groups == input.channels; }
   // Runs on the matrix unit (depthwise convolutions: where the accelerator says).
   bool is_matrix() const { return kind == OpKind::convolution || kind == OpKind::linear; }
+  // The tensor whose elements vector work walks over: the output; for global pooling, the input.
+  Shape walked() const;
   std::int64_t taps() const { return std::int64_t{kernel_h} * kernel_w; }
   std::uint64_t key() const { return hash_value(*this); }
   friend bool operator==(const Subgraph&, const Subgraph&) = default;
@@ -57,6 +59,9 @@ struct Work {
   std::int64_t output_elements = 0;
 };
 Work work_of(const Subgraph& subgraph);
+
+// The operator alone, nothing fused behind it.
+Subgraph subgraph_of(const Network& network, OpId id);
 
 // Vector operations per output element (global pooling: per input element) of an operator that is not
 // matrix work: kernel taps for pooling, 1 for add, multiply and ReLU, up to 8 for activations with an
