@@ -1,0 +1,68 @@
+#include "lock_file.hpp"
+
+#include "assay/base/error.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace assay {
+namespace {
+
+std::string holder_of(int descriptor) {
+  char text[32] = {};
+  const ssize_t length = pread(descriptor, text, sizeof text - 1, 0);
+  return length > 0 ? fmt::format("process {}", text) : "another process";
+}
+
+// The holder before may have removed the file between our opening and our locking it: then the lock is on a
+// file that nobody else will ever see.
+bool is_still_there(int descriptor, const std::string& path) {
+  struct stat locked {
+  }, named{};
+  return fstat(descriptor, &locked) == 0 && stat(path.c_str(), &named) == 0 &&
+         locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+LockFile::LockFile(const std::string& path) : path_(path + ".lock") {
+  for (;;) {
+    descriptor_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) {
+      throw InputError(fmt::format(
+          "The run journal {} cannot be written: {}. Choose a place in an existing directory that "
+          "you may write to.",
+          path, std::strerror(errno)));
+    }
+    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+      const bool held = errno == EWOULDBLOCK;
+      const std::string reason = held ? holder_of(descriptor_) : std::strerror(errno);
+      close(descriptor_);
+      throw InputError(
+          held ? fmt::format("The run journal {} is being written by {}. Wait for it or stop it first; a "
+                             "report can be made meanwhile.",
+                             path, reason)
+               : fmt::format("The run journal {} cannot be locked: {}. Choose a place on another file "
+                             "system.",
+                             path, reason));
+    }
+    if (is_still_there(descriptor_, path_)) break;
+    close(descriptor_);
+  }
+  // Who holds the lock is a help in the message above, no more; a full disk may cut it off.
+  const std::string process = std::to_string(getpid());
+  if (ftruncate(descriptor_, 0) == 0) (void)!pwrite(descriptor_, process.data(), process.size(), 0);
+}
+
+LockFile::~LockFile() {
+  unlink(path_.c_str());
+  close(descriptor_);
+}
+
+}  // namespace assay
