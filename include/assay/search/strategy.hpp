@@ -3,7 +3,7 @@
 // running index of the proposal alone.
 #pragma once
 
-#include "assay/space/space.hpp"
+#include "assay/search/cohort.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -22,8 +22,15 @@ struct Told {
   Candidate candidate;
   Outcome outcome = Outcome::duplicate;
   double violation = 0;  // over_budget: Budget::violation
-  int evaluation = -1;   // scored: index into the fitness values
-  double cost = 0;       // scored: the metric that the front trades against the rank score
+  int evaluation = -1;   // scored: index into the cohort
+};
+
+// Where all evaluations stand now. Rank scores are relative to the cohort and change with it, so they are
+// told anew each time.
+struct Standing {
+  const Cohort& cohort;
+  std::span<const double> fitness;  // per evaluation, higher is better; NaN where it failed
+  std::span<const int> front;       // evaluations of the Pareto front, by ascending cost
 };
 
 class Strategy {
@@ -32,20 +39,18 @@ class Strategy {
 
   virtual std::vector<Candidate> ask(int count) = 0;
 
-  // Results in the order of their proposals. fitness[e] is the current fitness of evaluation e, higher is
-  // better. Fitness is relative to the cohort and changes with it, so the values of earlier evaluations are
-  // told anew each time.
-  virtual void tell(std::span<const Told> results, std::span<const double> fitness) = 0;
+  // Results in the order of their proposals.
+  virtual void tell(std::span<const Told> results, const Standing& standing) = 0;
 };
 
 struct StrategySettings {
   std::string name = "evolution";  // see strategy_names()
   std::uint64_t seed = 0;
   int population = 64;
-  int tournament = 12;
-  double crossover = 0.5;
-  double mutations = 1.5;    // expected number of changed decisions, at least one is
-  double front_share = 0.5;  // proposals that aim at a cheaper part of the front, see RegularisedEvolution
+  int tournament = 16;
+  double crossover = 0.75;
+  double mutations = 1;      // expected number of changed decisions; at least one is
+  double front_share = 0.3;  // parents taken from the Pareto front instead of a tournament
 };
 
 // "evolution", "random".
@@ -59,7 +64,7 @@ class RandomSearch final : public Strategy {
   RandomSearch(const Space& space, const StrategySettings& settings) : space_(space), seed_(settings.seed) {}
 
   std::vector<Candidate> ask(int count) override;
-  void tell(std::span<const Told>, std::span<const double>) override {}
+  void tell(std::span<const Told>, const Standing&) override {}
 
  private:
   const Space& space_;
@@ -74,27 +79,29 @@ class RandomSearch final : public Strategy {
 // - Budgets: while fewer members than the population's size meet the budget, candidates over budget stand in
 //   for the missing ones, least violation first (Deb 2000, "An efficient constraint handling method for
 //   genetic algorithms"), so that a tight budget is approached instead of being waited for.
-// - The front: a share of the tournaments admits only members that cost no more than a randomly drawn member,
-//   which keeps every part of the front populated instead of the corner at the budget alone.
+// - The front: a share of the parents comes from the Pareto front of everything evaluated, and is crossed
+// with a
+//   neighbour on the front. The population alone, whose tournaments see only the rank score, would gather in
+//   the corner where the budget ends.
 class RegularisedEvolution final : public Strategy {
  public:
   RegularisedEvolution(const Space& space, const StrategySettings& settings);
 
   std::vector<Candidate> ask(int count) override;
-  void tell(std::span<const Told> results, std::span<const double> fitness) override;
+  void tell(std::span<const Told> results, const Standing& standing) override;
 
  private:
   struct Member {
     Candidate candidate;
     int evaluation = -1;
     double fitness = 0;
-    double cost = 0;
     double violation = 0;
   };
 
   Candidate propose(Random& random) const;
-  const Member& tournament(Random& random, double cost_limit) const;
-  const Member& member(std::size_t index) const;
+  Candidate cross_front(Random& random) const;
+  Candidate cross_winners(Random& random) const;
+  const Candidate& tournament(Random& random) const;
 
   const Space& space_;
   StrategySettings settings_;
@@ -102,6 +109,7 @@ class RegularisedEvolution final : public Strategy {
   std::int64_t distinct_told_ = 0;
   int duplicates_in_a_row_ = 0;
   std::deque<Member> members_;     // meet the budget, oldest first
+  std::vector<Candidate> front_;   // by ascending cost
   std::vector<Member> stand_ins_;  // over budget, least violation first
 };
 
