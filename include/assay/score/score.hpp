@@ -88,7 +88,7 @@ struct ScoreInfo {
   std::string_view range;    // of the values
   int direction = +1;        // +1: higher is better, -1: lower is better
   ScoreCost cost = ScoreCost::none;
-  std::optional<ScoreConditions> conditions;  // absent when nothing is executed
+  std::optional<ScoreConditions> conditions = {};  // absent when nothing is executed
 };
 
 // All scores, in the order of the table above.
@@ -158,7 +158,7 @@ class Scorer {
   std::unique_ptr<Implementation> implementation_;
 };
 
-// The rank score of AZ-NAS (Lee and Ham, CVPR 2024, section 3.3): over a cohort of n networks,
+// The rank score of AZ-NAS (Lee and Ham, CVPR 2024): over a cohort of n networks,
 //   sum over scores of log(rank / n),   rank n for the best, average ranks for ties.
 // Higher is better; 0 is best in everything. One bad rank costs more than several good ones gain. It depends
 // on order only: any increasing function of a score leaves it unchanged.

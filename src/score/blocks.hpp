@@ -1,0 +1,26 @@
+// The primary blocks of a network, as AZ-NAS walks them.
+#pragma once
+
+#include "assay/network/network.hpp"
+
+#include <vector>
+
+namespace assay {
+
+// Distinct block outputs in execution order. Two marks on one operator are one block: a block that is the
+// identity does not exist in the function, and scores are functions of the function. The network's own output
+// (the classifier) is no block unless it is the only one.
+std::vector<OpId> block_outputs(const Network& network);
+
+// The network's logits: a softmax at the end is left out.
+Network logits(const Network& network);
+
+// The features that the classifier sees: walking back from the output through operators with one input, the
+// first one with more than one pixel (before global pooling or flattening); the output where there is none.
+OpId feature_output(const Network& network);
+
+// The linear network whose paths synflow sums: batch norm and every activation become the identity, biases
+// are dropped, and a product keeps its feature map only (its gate counts as 1).
+Network linearised(const Network& network);
+
+}  // namespace assay

@@ -1,0 +1,25 @@
+// grad_norm: how strongly the loss pulls at the weights of the untrained network.
+#include "scores.hpp"
+#include "weight_sums.hpp"
+
+namespace assay {
+
+ScoreEntry grad_norm_score() {
+  return {.info = {.name = "grad_norm",
+                   .summary = "how strongly the loss pulls at the untrained weights",
+                   .formula = "sum over weight tensors of the Euclidean norm of the loss gradient",
+                   .source = "Abdelfattah et al., Zero-cost proxies for lightweight NAS, ICLR 2021 (arXiv "
+                             "2101.08134)",
+                   .range = ">= 0",
+                   .cost = ScoreCost::weight_gradients,
+                   .conditions =
+                       ScoreConditions{.backward = BackwardSeed::cross_entropy, .weight_gradients = true}},
+          .probe = make_probe<WeightSums>,
+          .read = [](const Probe& probe) -> Outcome {
+            const auto& sums = static_cast<const WeightSums&>(probe);
+            if (sums.tensors() == 0) return Outcome::failed("no_weights");
+            return {sums.gradient_norms(), {}};
+          }};
+}
+
+}  // namespace assay

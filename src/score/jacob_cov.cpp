@@ -1,0 +1,82 @@
+// jacob_cov: how differently the output reacts to small changes of different inputs.
+//
+// Row i of J is the gradient of the sum of the outputs with respect to image i. From the eigenvalues v of the
+// rows' correlation matrix the score is -sum(log(v + k) + 1 / (v + k)), k = 1e-5: highest for uncorrelated
+// rows (all v = 1).
+#include "scores.hpp"
+#include "spectrum.hpp"
+
+#include <cmath>
+
+namespace assay {
+namespace {
+
+class InputJacobian final : public Probe {
+ public:
+  using Probe::Probe;
+  void after_backward(Executable& executable) override;
+  Outcome score() const;
+
+ private:
+  std::vector<double> rows_;  // batch x elements, each row centred and of length 1
+  bool constant_ = false;
+};
+
+void InputJacobian::after_backward(Executable& executable) {
+  const std::span<const float> gradient = executable.input_gradient();
+  rows_.assign(gradient.begin(), gradient.end());
+  const auto n = static_cast<std::size_t>(context_.batch);
+  const std::size_t elements = rows_.size() / n;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::span<double> row(rows_.data() + i * elements, elements);
+    double sum = 0, squares = 0;
+    for (const double x : row) sum += x;
+    for (double& x : row) {
+      x -= sum / static_cast<double>(elements);
+      squares += x * x;
+    }
+    constant_ |= squares == 0;
+    for (double& x : row) x /= std::sqrt(squares);
+  }
+}
+
+Outcome InputJacobian::score() const {
+  if (constant_) return Outcome::failed("constant_output");
+  const auto n = static_cast<std::size_t>(context_.batch);
+  const std::size_t elements = rows_.size() / n;
+  SquareMatrix correlation(context_.batch);
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j <= i; ++j) {
+      const double *a = rows_.data() + i * elements, *b = rows_.data() + j * elements;
+      double sum = 0;
+      for (std::size_t e = 0; e < elements; ++e) sum += a[e] * b[e];
+      correlation(i, j) = sum;
+    }
+  constexpr double k = 1e-5;
+  double score = 0;
+  for (const double value : eigenvalues(correlation)) {
+    // Rounding can leave a zero eigenvalue slightly negative, but -k would be a pole.
+    const double v = std::isnan(value) ? value : std::max(value, 0.0);
+    score -= std::log(v + k) + 1 / (v + k);
+  }
+  return {score, {}};
+}
+
+}  // namespace
+
+ScoreEntry jacob_cov_score() {
+  return {
+      .info = {.name = "jacob_cov",
+               .summary = "how differently the output reacts to changes of different inputs",
+               .formula = "-sum(log(v + k) + 1 / (v + k)) over the eigenvalues v of the correlation of the "
+                          "images' input gradients, k = 1e-5",
+               .source = "Mellor et al. (arXiv 2006.04647, version 1); Abdelfattah et al., Zero-cost "
+                         "proxies for lightweight NAS, ICLR 2021 (arXiv 2101.08134)",
+               .range = "<= -batch",
+               .cost = ScoreCost::backward,
+               .conditions = ScoreConditions{.backward = BackwardSeed::ones, .input_gradient = true}},
+      .probe = make_probe<InputJacobian>,
+      .read = [](const Probe& probe) { return static_cast<const InputJacobian&>(probe).score(); }};
+}
+
+}  // namespace assay

@@ -1,0 +1,72 @@
+// How a score is put together: a probe watches a pass and gathers raw numbers; a score is its registry entry,
+// the probe it needs and a function that reads its value off the probe. Scores with the same probe share it.
+#pragma once
+
+#include "assay/score/score.hpp"
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace assay {
+
+// A value, or the reason why there is none (one of those that ScoreRecord::status documents).
+struct Outcome {
+  double value = 0;
+  std::string_view reason;
+
+  static Outcome failed(std::string_view why) { return {std::numeric_limits<double>::quiet_NaN(), why}; }
+};
+
+// One network in one pass.
+struct PassContext {
+  const Network& network;        // as executed: canonical, rewritten as the conditions ask
+  std::span<const OpId> blocks;  // distinct block outputs in execution order
+  int batch = 0;
+  std::uint64_t seed = 0;  // of this repeat
+  // Natural logarithm of (input scale x output gradient scale). Only passes of the linearised network are
+  // scaled; set before the backward pass.
+  double log_scale = 0;
+};
+
+// Watches one pass. Taps are called for the declared operators only, from the thread of the pass.
+class Probe {
+ public:
+  explicit Probe(const PassContext& context) : context_(context) {}
+  virtual ~Probe() = default;
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+
+  virtual std::vector<OpId> forward_taps() const { return {}; }
+  virtual std::vector<OpId> gradient_taps() const { return {}; }
+  virtual void see_output(OpId, const TensorView&) {}
+  // What it leaves in the gradient is what flows on.
+  virtual void see_gradient(OpId, TensorView&) {}
+  // After each forward pass (two when the conditions ask for a perturbed one).
+  virtual void after_forward(Executable&) {}
+  virtual void after_backward(Executable&) {}
+
+ protected:
+  const PassContext& context_;
+};
+
+using MakeProbe = std::unique_ptr<Probe> (*)(const PassContext&);
+
+template <class T>
+std::unique_ptr<Probe> make_probe(const PassContext& context) {
+  return std::make_unique<T>(context);
+}
+
+// One row of the registry. Either `declared` reads the value off the network as declared, or `probe` and
+// `read` get it from a pass under info.conditions.
+struct ScoreEntry {
+  ScoreInfo info;
+  double (*declared)(const Network&) = nullptr;
+  MakeProbe probe = nullptr;
+  Outcome (*read)(const Probe&) = nullptr;
+};
+
+std::span<const ScoreEntry> score_entries();
+
+}  // namespace assay

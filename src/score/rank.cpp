@@ -1,0 +1,94 @@
+#include "assay/score/score.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace assay {
+namespace {
+
+// Average rank (1 .. n, n best) of a value that stands in, or would join, the ascending list.
+double average_rank(const std::vector<double>& ascending, double value, bool joins) {
+  const auto [low, high] = std::equal_range(ascending.begin(), ascending.end(), value);
+  const auto below = static_cast<double>(low - ascending.begin());
+  const auto equal = static_cast<double>(high - low) + (joins ? 1 : 0);
+  return below + (equal + 1) / 2;
+}
+
+}  // namespace
+
+RankArchive::RankArchive(std::vector<int> directions)
+    : directions_(std::move(directions)), sorted_(directions_.size()) {}
+
+bool RankArchive::complete(std::span<const double> values) const {
+  return values.size() >= directions_.size() &&
+         std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
+}
+
+void RankArchive::add(std::span<const double> values) {
+  const bool whole = complete(values);
+  for (std::size_t k = 0; k < directions_.size(); ++k)
+    values_.push_back(whole ? directions_[k] * values[k] : std::numeric_limits<double>::quiet_NaN());
+  ++size_;
+}
+
+void RankArchive::sort() const {
+  if (sorted_rows_ == size_) return;
+  const std::size_t columns = directions_.size();
+  for (std::size_t k = 0; k < columns; ++k) {
+    std::vector<double>& column = sorted_[k];
+    const auto old = static_cast<std::ptrdiff_t>(column.size());
+    for (std::size_t row = sorted_rows_; row < size_; ++row)
+      if (const double value = values_[row * columns + k]; std::isfinite(value)) column.push_back(value);
+    std::sort(column.begin() + old, column.end());
+    std::inplace_merge(column.begin(), column.begin() + old, column.end());
+  }
+  sorted_rows_ = size_;
+}
+
+std::vector<double> RankArchive::scores() const {
+  sort();
+  const std::size_t columns = directions_.size();
+  std::vector<double> result(size_, 0.0);
+  for (std::size_t k = 0; k < columns; ++k) {
+    const auto n = static_cast<double>(sorted_[k].size());
+    for (std::size_t row = 0; row < size_; ++row) {
+      const double value = values_[row * columns + k];
+      result[row] += std::isfinite(value) ? std::log(average_rank(sorted_[k], value, false) / n)
+                                          : std::numeric_limits<double>::quiet_NaN();
+    }
+  }
+  return result;
+}
+
+double RankArchive::score_of(std::span<const double> values) const {
+  if (!complete(values)) return std::numeric_limits<double>::quiet_NaN();
+  sort();
+  double sum = 0;
+  for (std::size_t k = 0; k < directions_.size(); ++k)
+    sum += std::log(average_rank(sorted_[k], directions_[k] * values[k], true) /
+                    static_cast<double>(sorted_[k].size() + 1));
+  return sum;
+}
+
+std::vector<double> RankArchive::percentiles_of(std::span<const double> values) const {
+  sort();
+  std::vector<double> result;
+  for (std::size_t k = 0; k < directions_.size(); ++k) {
+    const auto [low, high] =
+        std::equal_range(sorted_[k].begin(), sorted_[k].end(), directions_[k] * values[k]);
+    const double worse =
+        static_cast<double>(low - sorted_[k].begin()) + 0.5 * static_cast<double>(high - low);
+    const bool known = std::isfinite(values[k]) && !sorted_[k].empty();
+    result.push_back(known ? worse / static_cast<double>(sorted_[k].size())
+                           : std::numeric_limits<double>::quiet_NaN());
+  }
+  return result;
+}
+
+std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const int> directions) {
+  RankArchive archive({directions.begin(), directions.end()});
+  for (const ScoreRecord& record : records) archive.add(record.values);
+  return archive.scores();
+}
+
+}  // namespace assay

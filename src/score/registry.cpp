@@ -1,0 +1,100 @@
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+
+#include "scores.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+namespace assay {
+
+std::span<const ScoreEntry> score_entries() {
+  static const std::array entries = {
+      params_score(),       macs_score(),          naswot_score(),       jacob_cov_score(),
+      synflow_score(),      grad_norm_score(),     snip_score(),         zen_score(),
+      expressivity_score(), progressivity_score(), trainability_score(),
+  };
+  return entries;
+}
+
+std::span<const ScoreInfo> score_registry() {
+  static const std::vector<ScoreInfo> infos = [] {
+    std::vector<ScoreInfo> list;
+    for (const ScoreEntry& entry : score_entries()) list.push_back(entry.info);
+    return list;
+  }();
+  return infos;
+}
+
+const ScoreInfo* find_score(std::string_view name) {
+  const auto registry = score_registry();
+  const auto found = std::ranges::find(registry, name, &ScoreInfo::name);
+  return found == registry.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> default_scores() {
+  return {"synflow", "grad_norm", "jacob_cov", "params"};
+}
+
+std::vector<int> score_directions(std::span<const std::string> scores) {
+  std::vector<int> directions;
+  for (const std::string& name : scores) {
+    const ScoreInfo* info = find_score(name);
+    if (info == nullptr) {
+      std::vector<std::string> known;
+      for (const ScoreInfo& each : score_registry()) known.emplace_back(each.name);
+      throw InputError(fmt::format("There is no score \"{}\".{}", name, suggestion(name, known)));
+    }
+    directions.push_back(info->direction);
+  }
+  return directions;
+}
+
+void validate(const ScoreSettings& settings) {
+  if (settings.scores.empty())
+    throw InputError(
+        fmt::format("No score is named. Name at least one, such as {}.", join(default_scores(), ",")));
+  score_directions(settings.scores);
+  for (auto name = settings.scores.begin(); name != settings.scores.end(); ++name)
+    if (std::find(settings.scores.begin(), name, *name) != name)
+      throw InputError(fmt::format("The score \"{}\" is named twice. Name each score once.", *name));
+  if (settings.batch < 2 || settings.batch > 4096)
+    throw InputError(
+        fmt::format("The batch of scores is {}. Choose 2 to 4096 images: scores compare the "
+                    "images of a batch with each other.",
+                    settings.batch));
+  if (settings.repeats < 1 || settings.repeats > 1000)
+    throw InputError(fmt::format("The number of repeats is {}. Choose 1 to 1000.", settings.repeats));
+}
+
+std::string describe(const ScoreConditions& conditions) {
+  std::vector<std::string> parts;
+  parts.emplace_back(conditions.input == ScoreInput::ones ? "input: one image of ones" : "input N(0,1)");
+  parts.push_back(fmt::format("weights {}", to_string(conditions.initialisation)));
+  if (conditions.linearised)
+    parts.emplace_back("magnitudes of the weights, no batch norm, no biases, linear activations, open gates");
+  else
+    parts.emplace_back(conditions.batch_norm == BatchNormMode::batch_statistics
+                           ? "batch norm by the statistics of the batch"
+                           : "batch norm by running statistics");
+  parts.emplace_back(conditions.residuals ? "residuals kept" : "residuals removed");
+  if (conditions.perturbed) parts.emplace_back("a second pass of the input + 0.01 N(0,1)");
+  switch (conditions.backward) {
+    case BackwardSeed::none:
+      break;
+    case BackwardSeed::ones:
+      parts.emplace_back("backward from the sum of the outputs");
+      break;
+    case BackwardSeed::cross_entropy:
+      parts.emplace_back("backward from the cross-entropy with random labels");
+      break;
+    case BackwardSeed::rademacher:
+      parts.emplace_back("backward from random signs at every block");
+      break;
+  }
+  return join(parts, "; ");
+}
+
+}  // namespace assay

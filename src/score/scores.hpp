@@ -1,0 +1,20 @@
+// The registry's rows, each defined in the file of its score.
+#pragma once
+
+#include "probe.hpp"
+
+namespace assay {
+
+ScoreEntry params_score();
+ScoreEntry macs_score();
+ScoreEntry naswot_score();
+ScoreEntry jacob_cov_score();
+ScoreEntry synflow_score();
+ScoreEntry grad_norm_score();
+ScoreEntry snip_score();
+ScoreEntry zen_score();
+ScoreEntry expressivity_score();
+ScoreEntry progressivity_score();
+ScoreEntry trainability_score();
+
+}  // namespace assay
