@@ -82,8 +82,7 @@ LaneFill nearest_lane_fill(int channels, int lanes) {
 }
 
 CycleEstimate run_cycle_model(const Accelerator& a, const Subgraph& s) {
-  const bool matrix = s.is_matrix() && !(s.is_depthwise() && a.depthwise == DepthwiseUnit::vector);
-  const UnitTime unit = matrix ? matrix_time(a, s) : vector_time(a, s);
+  const UnitTime unit = on_vector_unit(a, s) ? vector_time(a, s) : matrix_time(a, s);
 
   CycleEstimate out;
   out.compute_cycles = unit.cycles;
@@ -98,6 +97,10 @@ CycleEstimate run_cycle_model(const Accelerator& a, const Subgraph& s) {
               : out.memory_ms > out.compute_ms ? Bound::memory
                                                : Bound::compute;
   return out;
+}
+
+bool on_vector_unit(const Accelerator& a, const Subgraph& s) {
+  return !s.is_matrix() || (s.is_depthwise() && a.depthwise == DepthwiseUnit::vector);
 }
 
 double off_chip_bytes(const Accelerator& a, const Work& work) {

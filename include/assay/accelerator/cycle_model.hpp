@@ -38,6 +38,10 @@ void require_cycle_model(const Accelerator& accelerator);
 // `accelerator` must meet require_cycle_model.
 CycleEstimate run_cycle_model(const Accelerator& accelerator, const Subgraph& subgraph);
 
+// Whether the vector unit computes it: everything but convolutions and linear operators, and depthwise
+// convolutions where the accelerator says so.
+bool on_vector_unit(const Accelerator& accelerator, const Subgraph& subgraph);
+
 // Weights, and what of the activations exceeds the on-chip memory.
 double off_chip_bytes(const Accelerator& accelerator, const Work& work);
 

@@ -71,6 +71,8 @@ struct NetworkMeasurement {
 
 class Estimator {
  public:
+  struct Model;
+
   // Throws InputError for too few rows, or latencies that the accelerator's peak rate makes impossible
   // (seconds instead of milliseconds). Deterministic. `networks` (none, or at least 20 not used for `rows`)
   // calibrate the interval of sums; without them it is calibrated on sums of random cross-validated rows.
@@ -95,7 +97,7 @@ class Estimator {
   double coverage() const;
 
   // Predicts many networks: splits into reused buffers and looks subgraphs up by key, so that a network costs
-  // a few microseconds and no allocation. One per thread; the estimator must outlive it. Same results as
+  // a few microseconds and no allocation. One per thread. Same results as
   // predict.
   class Session {
    public:
@@ -112,13 +114,11 @@ class Estimator {
     const Entry& look_up(const Subgraph& subgraph);
     void grow();
 
-    const Estimator& estimator_;
+    std::shared_ptr<const Model> model_;
     SubgraphSplitter splitter_;
     std::vector<Entry> table_;
     std::size_t used_ = 0;
   };
-
-  struct Model;
 
  private:
   explicit Estimator(std::shared_ptr<const Model> model) : model_(std::move(model)) {}

@@ -1,0 +1,171 @@
+#include "assay/estimate/estimator.hpp"
+
+#include "assay/base/file.hpp"
+
+#include "model.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace assay {
+namespace {
+
+// An estimate outside of what was measured counts with twice the error.
+constexpr double extrapolation_deviation = 2;
+
+constexpr std::size_t first_table_size = 1024;
+// Beyond this many subgraphs the cache starts anew: memory stays bounded however long a search runs.
+constexpr std::size_t most_entries = std::size_t{1} << 20;
+
+Bound bound_of(const Terms& face, const Terms& terms) {
+  const double compute = face[lane_cycles] * terms[lane_cycles] + face[weight_swaps] * terms[weight_swaps];
+  const double memory = face[weight_bytes] * terms[weight_bytes] + face[excess_bytes] * terms[excess_bytes] +
+                        face[activation_bytes] * terms[activation_bytes];
+  const double overhead = face[launch_term];
+  if (overhead > std::max(compute, memory)) return Bound::overhead;
+  return memory > compute ? Bound::memory : Bound::compute;
+}
+
+}  // namespace
+
+double KindModel::latency(const Terms& terms, const Extents& extents) const {
+  return roofline(terms) * (residual ? residual->factor(extents) : 1);
+}
+
+bool KindModel::covers(const Extents& extents) const {
+  for (int e = 0; e < extent_count; ++e) {
+    if (extents[e] < range_low[e] || extents[e] > range_high[e]) return false;
+  }
+  return true;
+}
+
+const KindModel& Estimator::Model::model_of(const Subgraph& subgraph) const {
+  const KindModel& own = kinds[static_cast<std::size_t>(kind_of(subgraph))];
+  return own.fitted ? own : fallback;
+}
+
+LaneModel Estimator::Model::lanes_of(const Subgraph& subgraph) const {
+  const KindModel& model = model_of(subgraph);
+  if (&model != &fallback) return model.lanes;
+  LaneModel lanes = lanes_from_file(accelerator, subgraph);
+  for (LaneDimension& d : lanes) d.lanes = std::max(d.lanes, 1);
+  return lanes;
+}
+
+SubgraphValue Estimator::Model::value_of(const Subgraph& subgraph) const {
+  const KindModel& model = model_of(subgraph);
+  const Work work = work_of(subgraph);
+  const Extents extents = extents_of(subgraph, work);
+  SubgraphValue value;
+  value.latency_ms = model.latency(terms_of(accelerator, lanes_of(subgraph), subgraph, work), extents);
+  value.extrapolated = &model == &fallback || !model.covers(extents);
+  const double deviation =
+      value.latency_ms * model.deviation * (value.extrapolated ? extrapolation_deviation : 1);
+  value.variance = deviation * deviation;
+  return value;
+}
+
+Prediction Estimator::Model::interval(double latency_ms, double variance, bool extrapolated) const {
+  const double deviation = std::sqrt(variance);
+  return {latency_ms, std::max(0.0, latency_ms + interval_low * deviation),
+          latency_ms + interval_high * deviation, extrapolated};
+}
+
+Estimator Estimator::load(const std::string& path) {
+  return from_json(read_file(path), path);
+}
+
+Prediction Estimator::predict(const Network& network) const {
+  return Session(*this).predict(network);
+}
+
+Prediction Estimator::predict(const Subgraph& subgraph) const {
+  const SubgraphValue value = model_->value_of(subgraph);
+  return model_->interval(value.latency_ms, value.variance, value.extrapolated);
+}
+
+std::vector<SubgraphPrediction> Estimator::explain(const Network& network) const {
+  SubgraphSplitter splitter(model_->accelerator.fusion);
+  std::vector<SubgraphPrediction> rows;
+  double total = 0;
+  for (const SubgraphInstance& instance : splitter.split(network)) {
+    const Subgraph& subgraph = instance.subgraph;
+    const SubgraphValue value = model_->value_of(subgraph);
+    const LaneModel lanes = model_->lanes_of(subgraph);
+    const Terms terms = terms_of(model_->accelerator, lanes, subgraph, work_of(subgraph));
+    const Terms& face = model_->model_of(subgraph).roofline.active(terms);
+    rows.push_back({.subgraph = subgraph,
+                    .first = instance.first,
+                    .last = instance.last,
+                    .latency_ms = value.latency_ms,
+                    .share = 0,
+                    .lane_efficiency = lane_efficiency(model_->accelerator, lanes, subgraph),
+                    .bound = bound_of(face, terms),
+                    .extrapolated = value.extrapolated});
+    total += value.latency_ms;
+  }
+  for (SubgraphPrediction& row : rows) row.share = total > 0 ? row.latency_ms / total : 0;
+  return rows;
+}
+
+const Accelerator& Estimator::accelerator() const {
+  return model_->accelerator;
+}
+
+const CrossValidation& Estimator::cross_validation() const {
+  return model_->cross_validation;
+}
+
+double Estimator::coverage() const {
+  return model_->coverage;
+}
+
+Estimator::Session::Session(const Estimator& estimator)
+    : model_(estimator.model_), splitter_(model_->accelerator.fusion), table_(first_table_size) {}
+
+Prediction Estimator::Session::predict(const Network& network) {
+  double latency = 0;
+  double variance = 0;
+  bool extrapolated = false;
+  for (const SubgraphInstance& instance : splitter_.split(network)) {
+    const Entry& entry = look_up(instance.subgraph);
+    latency += entry.latency_ms;
+    variance += entry.variance;
+    extrapolated |= entry.extrapolated;
+  }
+  return model_->interval(latency, variance, extrapolated);
+}
+
+const Estimator::Session::Entry& Estimator::Session::look_up(const Subgraph& subgraph) {
+  const std::uint64_t key = std::max<std::uint64_t>(subgraph.key(), 1);
+  std::size_t slot = key & (table_.size() - 1);
+  while (table_[slot].key != 0) {
+    if (table_[slot].key == key) return table_[slot];
+    slot = (slot + 1) & (table_.size() - 1);
+  }
+  if (2 * (used_ + 1) > table_.size()) {
+    grow();
+    return look_up(subgraph);
+  }
+  const SubgraphValue value = model_->value_of(subgraph);
+  ++used_;
+  table_[slot] = {key, value.latency_ms, value.variance, value.extrapolated};
+  return table_[slot];
+}
+
+void Estimator::Session::grow() {
+  const bool full = used_ >= most_entries;
+  std::vector<Entry> old(full ? table_.size() : 2 * table_.size());
+  old.swap(table_);
+  used_ = 0;
+  if (full) return;
+  for (const Entry& entry : old) {
+    if (entry.key == 0) continue;
+    std::size_t slot = entry.key & (table_.size() - 1);
+    while (table_[slot].key != 0) slot = (slot + 1) & (table_.size() - 1);
+    table_[slot] = entry;
+    ++used_;
+  }
+}
+
+}  // namespace assay

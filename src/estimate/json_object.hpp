@@ -1,0 +1,109 @@
+// Strict reading of one JSON object: a missing or unknown key, a wrong type or a number out of range is an
+// InputError that names the source and the key.
+#pragma once
+
+#include "assay/base/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace assay {
+
+class JsonObject {
+ public:
+  using Json = nlohmann::ordered_json;
+
+  JsonObject(const Json& json, std::string source, std::string name)
+      : json_(json), source_(std::move(source)), name_(std::move(name)) {
+    if (!json_.is_object()) fail("", "must be an object");
+  }
+
+  std::size_t size() const { return json_.size(); }
+
+  void expect_keys(std::initializer_list<std::string_view> keys) const {
+    for (const auto& [key, value] : json_.items()) {
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) fail(key, "is not known");
+    }
+    for (const std::string_view key : keys) at(key);
+  }
+
+  bool is_null(std::string_view key) const { return at(key).is_null(); }
+
+  bool boolean(std::string_view key) const {
+    if (!at(key).is_boolean()) fail(key, "must be true or false");
+    return at(key).get<bool>();
+  }
+
+  std::string text(std::string_view key) const {
+    if (!at(key).is_string()) fail(key, "must be a text");
+    return at(key).get<std::string>();
+  }
+
+  double number(std::string_view key, double low, double high) const {
+    return checked(key, at(key), low, high);
+  }
+
+  int integer(std::string_view key, int low, int high) const {
+    const double value = number(key, low, high);
+    if (value != std::floor(value)) fail(key, "must be an integer");
+    return static_cast<int>(value);
+  }
+
+  template <std::size_t n>
+  std::array<double, n> numbers(std::string_view key, double low, double high) const {
+    const Json& json = at(key);
+    if (!json.is_array() || json.size() != n) fail(key, fmt::format("must be an array of {} numbers", n));
+    std::array<double, n> values{};
+    for (std::size_t i = 0; i < n; ++i) values[i] = checked(key, json[i], low, high);
+    return values;
+  }
+
+  JsonObject object(std::string_view key) const { return JsonObject(at(key), source_, full_name(key)); }
+
+  std::vector<JsonObject> objects(std::string_view key) const {
+    if (!at(key).is_array()) fail(key, "must be an array");
+    std::vector<JsonObject> out;
+    for (const Json& element : at(key)) out.emplace_back(element, source_, full_name(key));
+    return out;
+  }
+
+  [[noreturn]] void fail(std::string_view key, const std::string& cause) const {
+    throw InputError(
+        fmt::format("{}: \"{}\" {}. Give a file that \"assay fit\" wrote.", source_, full_name(key), cause));
+  }
+
+ private:
+  const Json& at(std::string_view key) const {
+    const auto found = json_.find(key);
+    if (found == json_.end()) fail(key, "is missing");
+    return *found;
+  }
+
+  double checked(std::string_view key, const Json& json, double low, double high) const {
+    if (!json.is_number()) fail(key, "must be a number");
+    const double value = json.get<double>();
+    if (!(value >= low && value <= high)) {
+      fail(key, fmt::format("is {}, which does not lie between {} and {}", value, low, high));
+    }
+    return value;
+  }
+
+  std::string full_name(std::string_view key) const {
+    if (name_.empty()) return std::string(key);
+    return key.empty() ? name_ : fmt::format("{}.{}", name_, key);
+  }
+
+  const Json& json_;
+  std::string source_;
+  std::string name_;
+};
+
+}  // namespace assay

@@ -1,0 +1,146 @@
+// Choosing which subgraphs of some networks to measure.
+#include "sample.hpp"
+
+#include "assay/accelerator/cycle_model.hpp"
+#include "assay/accelerator/measurement.hpp"
+#include "assay/base/error.hpp"
+#include "assay/base/random.hpp"
+#include "assay/estimate/estimator.hpp"
+
+#include "features.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <unordered_set>
+
+namespace assay {
+namespace {
+
+struct Distinct {
+  Subgraph subgraph;
+  Extents extents{};
+  std::uint64_t rank = 0;  // random order; 0: holds an extreme of its kind
+};
+
+// Every kind gets at least this many measurements, by variation where the networks have fewer.
+constexpr std::size_t fewest_per_kind = 30;
+
+// The same operator on other channels and another image, each a factor of 1/2 to 2 away.
+Subgraph vary(const Subgraph& s, Random& random) {
+  const auto scaled = [&](std::int32_t size, double factor) {
+    return std::max(1, static_cast<std::int32_t>(std::lround(size * factor)));
+  };
+  const auto factor = [&] { return std::exp2(2 * random.uniform() - 1); };
+  const bool depthwise = s.is_depthwise();
+  const std::int32_t groups = depthwise ? 1 : s.groups;
+  Subgraph out = s;
+  if (s.is_matrix() && !depthwise) {
+    // Input channels of an image (3) are given, not chosen.
+    if (s.input.channels > 4) out.input.channels = groups * scaled(s.input.channels / groups, factor());
+    out.output.channels = groups * scaled(s.output.channels / groups, factor());
+  } else {
+    const std::int32_t multiple = s.output.channels / s.input.channels;
+    out.input.channels = scaled(s.input.channels, factor());
+    out.output.channels = out.input.channels * std::max(multiple, 1);
+    if (depthwise) out.groups = out.input.channels;
+  }
+  const double zoom = factor();
+  const auto zoomed = [&](std::int32_t in, std::int32_t from, std::int32_t& in_out, std::int32_t& out_size) {
+    if (in == 1) return;
+    in_out = scaled(in, zoom);
+    out_size = from == 1 ? 1 : std::max(1, static_cast<std::int32_t>(std::int64_t{from} * in_out / in));
+  };
+  zoomed(s.input.height, s.output.height, out.input.height, out.output.height);
+  zoomed(s.input.width, s.output.width, out.input.width, out.output.width);
+  return out;
+}
+
+void mark_extremes(std::vector<Distinct>& all) {
+  for (std::size_t e = 0; e < extent_count; ++e) {
+    const auto [low, high] = std::minmax_element(
+        all.begin(), all.end(),
+        [e](const Distinct& a, const Distinct& b) { return a.extents[e] < b.extents[e]; });
+    low->rank = high->rank = 0;
+  }
+}
+
+}  // namespace
+
+std::vector<Subgraph> sample_subgraphs(const FusionRules& rules, std::span<const Network* const> networks,
+                                       std::size_t count, std::uint64_t seed) {
+  SubgraphSplitter splitter(rules);
+  std::unordered_set<std::uint64_t> known;
+  std::array<std::vector<Distinct>, subgraph_kind_count> kinds;
+  std::size_t total = 0;
+  for (const Network* network : networks) {
+    for (const SubgraphInstance& instance : splitter.split(*network)) {
+      const Subgraph& s = instance.subgraph;
+      if (!known.insert(s.key()).second) continue;
+      const std::uint64_t rank = std::max<std::uint64_t>(Random(seed, Purpose::sample, s.key()).bits64(), 1);
+      kinds[static_cast<std::size_t>(kind_of(s))].push_back({s, extents_of(s, work_of(s)), rank});
+      ++total;
+    }
+  }
+  if (total == 0) throw InputError("The networks hold no operator that takes time. Give others.");
+
+  const auto present = static_cast<std::size_t>(
+      std::count_if(kinds.begin(), kinds.end(), [](const auto& kind) { return !kind.empty(); }));
+  const std::size_t share = std::min(fewest_per_kind, count / present);
+  std::vector<Subgraph> chosen;
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    std::vector<Distinct>& kind = kinds[k];
+    if (kind.empty()) continue;
+    mark_extremes(kind);
+    std::stable_sort(kind.begin(), kind.end(),
+                     [](const Distinct& a, const Distinct& b) { return a.rank < b.rank; });
+    const std::size_t quota = share + (count - present * share) * kind.size() / total;
+    const std::size_t taken = std::min(quota, kind.size());
+    for (std::size_t i = 0; i < taken; ++i) chosen.push_back(kind[i].subgraph);
+    Random random(seed, Purpose::sample, 0, k + 1);
+    // A kind with a single size (1x1 in, 1x1 out) has few variations: give up after enough tries.
+    std::size_t missing = quota - taken;
+    for (std::size_t attempt = 0; missing > 0 && attempt < 20 * quota; ++attempt) {
+      const Subgraph variation = vary(kind[random.below(kind.size())].subgraph, random);
+      if (!known.insert(variation.key()).second) continue;
+      chosen.push_back(variation);
+      --missing;
+    }
+  }
+  return chosen;
+}
+
+Estimator fit_from_networks(const Accelerator& accelerator, std::span<const Network> networks,
+                            const SampleOptions& options) {
+  require_cycle_model(accelerator);
+  if (networks.empty())
+    throw InputError("An estimator cannot be fitted without a network. Give at least one.");
+  if (options.subgraphs < 50) throw InputError("A fit needs at least 50 subgraphs. Ask for more.");
+  // With enough networks every second one calibrates the interval, unseen by the fit.
+  constexpr std::size_t enough = 40;
+  const bool calibrated = networks.size() >= enough;
+  std::vector<const Network*> fitted;
+  std::vector<NetworkMeasurement> calibration;
+  SubgraphSplitter splitter(accelerator.fusion);
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    if (!calibrated || i % 2 == 0) {
+      fitted.push_back(&networks[i]);
+      continue;
+    }
+    double latency = 0;
+    std::vector<Subgraph> subgraphs;
+    for (const SubgraphInstance& instance : splitter.split(networks[i]))
+      subgraphs.push_back(instance.subgraph);
+    for (const SubgraphMeasurement& row :
+         measure_on_model(accelerator, subgraphs, options.noise, options.seed).rows) {
+      latency += row.latency_ms;
+    }
+    calibration.push_back({&networks[i], latency});
+  }
+  const std::vector<Subgraph> subgraphs =
+      sample_subgraphs(accelerator.fusion, fitted, static_cast<std::size_t>(options.subgraphs), options.seed);
+  const MeasurementSet measured = measure_on_model(accelerator, subgraphs, options.noise, options.seed);
+  return Estimator::fit(accelerator, measured.rows, calibration, options);
+}
+
+}  // namespace assay
