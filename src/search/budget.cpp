@@ -119,10 +119,11 @@ std::string explain_rejections(const Budget& budget, const Counts& counts, const
     each_can_be_met &= counts.smallest[static_cast<std::size_t>(metric)] <= budget.limit(metric);
   }
   text += build_failure_lines(counts);
-  text += each_can_be_met
-              ? "\nEach limit can be met, but not all at once: raise one of them, or add smaller options to "
-                "the space."
-              : "\nRaise each limit above the smallest value seen, or add smaller options to the space.";
+  text +=
+      each_can_be_met
+          ? "\nEach limit can be met, but not all at once: raise one of them, or add smaller options to "
+            "the space."
+          : "\nRaise the limits to the smallest values seen or more, or add smaller options to the space.";
   return text;
 }
 

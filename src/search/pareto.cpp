@@ -105,7 +105,8 @@ std::vector<int> choose_shortlist(std::span<const Point> points, int count) {
   }
 
   const auto better_score = [&](int i, int j) {
-    return at(i).score != at(j).score ? at(i).score > at(j).score : i < j;
+    if (at(i).score != at(j).score) return at(i).score > at(j).score;
+    return at(i).cost != at(j).cost ? at(i).cost < at(j).cost : i < j;
   };
   if (chosen.size() < wanted) {
     const std::vector<int> layers = pareto_layers(points);
