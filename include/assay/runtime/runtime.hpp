@@ -121,6 +121,7 @@ class Executable {
   Executable& operator=(Executable&&) noexcept;
 
   // Parameters in operator order; within one: weight, bias | scale, shift, running_mean, running_variance.
+  // Operators that neither the output nor a tap depends on have none.
   std::span<const Parameter> parameters();
   // Random values: each tensor is f(seed, Purpose::weights, fingerprint, position in parameters()), in plain
   // layout order.

@@ -1,0 +1,420 @@
+#include "affine_sum.hpp"
+
+#include "kernels.hpp"
+#include "tile.hpp"
+
+#include <cmath>
+
+namespace assay {
+
+namespace {
+
+template <int B>
+ASSAY_INLINE Vec<B> sum4(const Vec<B> (&v)[4]) {
+  return (v[0] + v[1]) + (v[2] + v[3]);
+}
+
+// Mean and variance of the batch, tile by tile: within a tile two passes (the second finds it in the cache),
+// tiles combined by Chan, Golub and LeVeque's update in double. One pass over memory, without the
+// cancellation of E[x^2] - E[x]^2.
+template <int B>
+class BatchStatistics : public Kernel {
+ public:
+  BatchStatistics(const Normalisation& norm, BufferId x, const Extent& extent)
+      : norm_(norm),
+        x_(x),
+        extent_(extent),
+        mean_(extent.padded),
+        squares_(extent.padded),
+        count_(extent.padded) {}
+
+  void run(const Frame& frame) override {
+    if (frame.is_first()) {
+      std::fill(mean_.begin(), mean_.end(), 0.0);
+      std::fill(squares_.begin(), squares_.end(), 0.0);
+      std::fill(count_.begin(), count_.end(), 0);
+    }
+    const float* x = frame[x_];
+    for_tiles<B>(frame.images, extent_, [&](const Tile& tile) { add(x, tile); });
+    if (frame.is_last()) finish(frame[norm_.statistics]);
+  }
+
+ private:
+  ASSAY_INLINE void add(const float* x, const Tile& tile) {
+    using V = Vec<B>;
+    const int count = tile.images * tile.pixels;
+    V sum[4] = {};
+    for_each(x, tile, [&](int lane, const V& v) { sum[lane] = sum[lane] + v; });
+    const V mean = sum4<B>(sum) * (1.0f / static_cast<float>(count));
+    V square[4] = {};
+    for_each(x, tile, [&](int lane, const V& v) {
+      const V d = v - mean;
+      square[lane] = square[lane] + d * d;
+    });
+    float tile_mean[B], tile_square[B];
+    store<B>(tile_mean, mean);
+    store<B>(tile_square, sum4<B>(square));
+    const auto c = static_cast<std::size_t>(tile.channel);
+    const double before = static_cast<double>(count_[c]);
+    count_[c] += count;
+    const double weight = count / (before + count);
+    double* mean_so_far = mean_.data() + c;
+    double* squares = squares_.data() + c;
+    for (int i = 0; i < B; ++i) {
+      const double delta = static_cast<double>(tile_mean[i]) - mean_so_far[i];
+      mean_so_far[i] += delta * weight;
+      squares[i] += static_cast<double>(tile_square[i]) + delta * delta * before * weight;
+    }
+  }
+
+  // f(accumulator 0..3, vector) for every pixel: four accumulators hide the latency of addition.
+  template <class F>
+  ASSAY_INLINE static void for_each(const float* x, const Tile& tile, F&& f) {
+    for (int n = 0; n < tile.images; ++n) {
+      const float* p = x + tile.offset + n * tile.image_stride;
+      int i = 0;
+      for (; i + 4 <= tile.pixels; i += 4, p += 4 * B) {
+        f(0, load<B>(p));
+        f(1, load<B>(p + B));
+        f(2, load<B>(p + 2 * B));
+        f(3, load<B>(p + 3 * B));
+      }
+      for (; i < tile.pixels; ++i, p += B) f(i & 3, load<B>(p));
+    }
+  }
+
+  void finish(float* out) const {
+    const auto padded = static_cast<std::size_t>(extent_.padded);
+    for (std::size_t c = 0; c < padded; ++c) {
+      const double variance = squares_[c] / static_cast<double>(count_[c / B * B]);
+      const double a = norm_.scale->value[c] / std::sqrt(variance + norm_.epsilon);
+      out[c] = static_cast<float>(mean_[c]);
+      out[padded + c] = static_cast<float>(variance);
+      out[2 * padded + c] = static_cast<float>(a);
+      out[3 * padded + c] = static_cast<float>(norm_.shift->value[c] - mean_[c] * a);
+    }
+  }
+
+  Normalisation norm_;
+  BufferId x_;
+  Extent extent_;
+  std::vector<double> mean_, squares_;  // per channel: mean and sum of squared differences so far
+  std::vector<std::int64_t> count_;     // per channel, that of its block at the block's first channel
+};
+
+class RunningStatistics : public Kernel {
+ public:
+  RunningStatistics(const Normalisation& norm, int padded) : norm_(norm), padded_(padded) {}
+
+  void run(const Frame& frame) override {
+    float* out = frame[norm_.statistics];
+    for (int c = 0; c < padded_; ++c) {
+      const double mean = norm_.running_mean->value[c];
+      const double variance = norm_.running_variance->value[c];
+      const double a = norm_.scale->value[c] / std::sqrt(variance + norm_.epsilon);
+      out[c] = static_cast<float>(mean);
+      out[padded_ + c] = static_cast<float>(variance);
+      out[2 * padded_ + c] = static_cast<float>(a);
+      out[3 * padded_ + c] = static_cast<float>(norm_.shift->value[c] - mean * a);
+    }
+  }
+
+ private:
+  Normalisation norm_;
+  int padded_;
+};
+
+// One term's value at a pixel: x, or a x + b.
+template <int B, bool normalised>
+ASSAY_INLINE Vec<B> term_value(const float* x, const Vec<B>& a, const Vec<B>& b) {
+  if constexpr (normalised) return load<B>(x) * a + b;
+  return load<B>(x);
+}
+
+// out (=, or +=) term, for `pixels` pixels, then the activation.
+template <int B, bool normalised, bool accumulate, class F>
+ASSAY_INLINE void add_term(float* out, const float* x, int pixels, const Vec<B>& a, const Vec<B>& b, F&& f) {
+  for (int i = 0; i < pixels; ++i, out += B, x += B) {
+    Vec<B> v = term_value<B, normalised>(x, a, b);
+    if constexpr (accumulate) v = v + load<B>(out);
+    store<B>(out, f(v));
+  }
+}
+
+template <int B>
+class AffineSum : public Kernel {
+ public:
+  AffineSum(std::vector<AffineTerm> terms, std::optional<ActivationFunction> activation, BufferId y,
+            const Extent& extent)
+      : terms_(std::move(terms)), activation_(activation), y_(y), extent_(extent) {}
+
+  void run(const Frame& frame) override {
+    float* y = frame[y_];
+    if (terms_.empty()) {
+      std::fill_n(y, frame.images * extent_.floats(), 0.0f);
+      return;
+    }
+    for_tiles<B>(frame.images, extent_, [&](const Tile& tile) {
+      for (int n = 0; n < tile.images; ++n) run(frame, y, tile, tile.offset + n * tile.image_stride);
+    });
+  }
+
+ private:
+  void run(const Frame& frame, float* y, const Tile& tile, std::int64_t offset) const {
+    const auto identity = [](const Vec<B>& v) { return v; };
+    float* out = y + offset;
+    // An input that lies in the output's place comes first, before the output is written.
+    std::size_t in_place = 0;
+    for (std::size_t i = 0; i < terms_.size(); ++i) {
+      if (frame[terms_[i].x] == y) in_place = i;
+    }
+    for (std::size_t i = 0; i < terms_.size(); ++i) {
+      const AffineTerm& term = terms_[i == 0 ? in_place : i == in_place ? 0 : i];
+      if (i + 1 < terms_.size() || !activation_) {
+        add(frame, term, out, offset, tile, i > 0, identity);
+      } else {
+        with_activation(activation_->kind, [&](auto kind) {
+          add(frame, term, out, offset, tile, i > 0,
+              [&](const Vec<B>& v) { return activate<decltype(kind)::value, B>(v, activation_->parameter); });
+        });
+      }
+    }
+    if (activation_ && !activation_->keeps_zero())
+      clear_padding<B>(out, tile.pixels, tile.channel, extent_.channels);
+  }
+
+  template <class F>
+  ASSAY_INLINE void add(const Frame& frame, const AffineTerm& term, float* out, std::int64_t offset,
+                        const Tile& tile, bool accumulate, F&& f) const {
+    const float* x = frame[term.x] + offset;
+    if (term.norm) {
+      const float* rows = frame[term.norm->statistics] + tile.channel;
+      const Vec<B> a = load<B>(rows + 2 * extent_.padded);
+      const Vec<B> b = load<B>(rows + 3 * extent_.padded);
+      if (accumulate) {
+        add_term<B, true, true>(out, x, tile.pixels, a, b, f);
+      } else {
+        add_term<B, true, false>(out, x, tile.pixels, a, b, f);
+      }
+    } else if (accumulate) {
+      add_term<B, false, true>(out, x, tile.pixels, Vec<B>{}, Vec<B>{}, f);
+    } else {
+      add_term<B, false, false>(out, x, tile.pixels, Vec<B>{}, Vec<B>{}, f);
+    }
+  }
+
+  std::vector<AffineTerm> terms_;
+  std::optional<ActivationFunction> activation_;
+  BufferId y_;
+  Extent extent_;
+};
+
+// Sums of g and of g (x - mean) over the batch, per channel.
+//
+// With m = values per channel, s = 1 / sqrt(variance + epsilon) (Ioffe and Szegedy 2015):
+//   dshift = sum g,  dscale = s sum g (x - mean),
+//   dx = scale s (g - sum g / m - (x - mean) s^2 sum g (x - mean) / m).
+template <int B>
+class AffineGradientKernel : public Kernel {
+ public:
+  AffineGradientKernel(AffineGradient gradient, const Extent& extent)
+      : d_(std::move(gradient)), extent_(extent) {
+    sums_.resize(1 + d_.coefficients.size());
+    for (auto& row : sums_) row.resize(static_cast<std::size_t>(extent.padded));
+  }
+
+  void run(const Frame& frame) override {
+    if (frame.is_first()) {
+      for (auto& row : sums_) std::fill(row.begin(), row.end(), 0.0);
+    }
+    const AffineGradient& d = d_;
+    for_tiles<B>(frame.images, extent_, [&](const Tile& tile) {
+      const float* g = frame[d.contributions.front()];
+      if (d.g != no_buffer) {
+        for (int n = 0; n < tile.images; ++n) gather(frame, tile, tile.offset + n * tile.image_stride);
+        g = frame[d.g];
+      }
+      if (!d.coefficients.empty()) add_sums(frame, g, tile);
+    });
+    if (frame.is_last()) {
+      for (std::size_t i = 0; i < d.coefficients.size(); ++i) finish(frame, i);
+    }
+  }
+
+ private:
+  void gather(const Frame& frame, const Tile& tile, std::int64_t offset) const {
+    const AffineGradient& d = d_;
+    float* g = frame[d.g];
+    float* out = g + offset;
+    // Start from the contribution that lies in g's place, if one does.
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < d.contributions.size(); ++i) {
+      if (frame[d.contributions[i]] == g) start = i;
+    }
+    const float* first = frame[d.contributions[start]] + offset;
+    if (d.contributions.size() > 1) {
+      for (std::size_t i = 0, done = 0; i < d.contributions.size(); ++i) {
+        if (i == start) continue;
+        const float* a = done++ == 0 ? first : out;
+        const float* b = frame[d.contributions[i]] + offset;
+        for (int p = 0; p < tile.pixels * B; p += B) store<B>(out + p, load<B>(a + p) + load<B>(b + p));
+      }
+      first = out;
+    }
+    if (!d.activation) {
+      if (first != out) std::copy_n(first, tile.pixels * B, out);
+      return;
+    }
+    with_activation(d.activation->kind, [&](auto kind) {
+      constexpr Activation function = decltype(kind)::value;
+      const float parameter = d.activation->parameter;
+      if (d.y != no_buffer) {
+        const float* y = frame[d.y] + offset;
+        for (int p = 0; p < tile.pixels * B; p += B) {
+          store<B>(out + p, load<B>(first + p) * derivative<function, true, B>(load<B>(y + p), parameter));
+        }
+        return;
+      }
+      const AffineTerm& term = d.terms.front();
+      const float* x = frame[term.x] + offset;
+      Vec<B> a = broadcast<B>(1), b{};
+      if (term.norm) {
+        const float* rows = frame[term.norm->statistics] + tile.channel;
+        a = load<B>(rows + 2 * extent_.padded);
+        b = load<B>(rows + 3 * extent_.padded);
+      }
+      for (int p = 0; p < tile.pixels * B; p += B) {
+        const Vec<B> input = load<B>(x + p) * a + b;
+        store<B>(out + p, load<B>(first + p) * derivative<function, false, B>(input, parameter));
+      }
+    });
+  }
+
+  ASSAY_INLINE void add_sums(const Frame& frame, const float* g, const Tile& tile) {
+    using V = Vec<B>;
+    for (std::size_t i = 0; i < d_.coefficients.size(); ++i) {
+      const AffineTerm& term = d_.terms[i];
+      const float* x = frame[term.x];
+      const V mean = load<B>(frame[term.norm->statistics] + tile.channel);
+      V sum[4] = {}, product[4] = {};
+      const auto add = [&](int lane, const float* gp, const float* xp) {
+        const V v = load<B>(gp);
+        sum[lane] = sum[lane] + v;
+        product[lane] = product[lane] + v * (load<B>(xp) - mean);
+      };
+      for (int n = 0; n < tile.images; ++n) {
+        const float* gp = g + tile.offset + n * tile.image_stride;
+        const float* xp = x + tile.offset + n * tile.image_stride;
+        int p = 0;
+        for (; p + 4 <= tile.pixels; p += 4, gp += 4 * B, xp += 4 * B) {
+          add(0, gp, xp);
+          add(1, gp + B, xp + B);
+          add(2, gp + 2 * B, xp + 2 * B);
+          add(3, gp + 3 * B, xp + 3 * B);
+        }
+        for (; p < tile.pixels; ++p, gp += B, xp += B) add(p & 3, gp, xp);
+      }
+      if (i == 0) accumulate(sums_[0], sum4<B>(sum), tile.channel);
+      accumulate(sums_[1 + i], sum4<B>(product), tile.channel);
+    }
+  }
+
+  ASSAY_INLINE static void accumulate(std::vector<double>& row, const Vec<B>& v, int channel) {
+    float lanes[B];
+    store<B>(lanes, v);
+    double* out = row.data() + channel;
+    for (int i = 0; i < B; ++i) out[i] += static_cast<double>(lanes[i]);
+  }
+
+  void finish(const Frame& frame, std::size_t term) const {
+    const Normalisation& norm = *d_.terms[term].norm;
+    const float* statistics = frame[norm.statistics];
+    float* rows = frame[d_.coefficients[term]];
+    const auto padded = static_cast<std::size_t>(extent_.padded);
+    const double m = static_cast<double>(frame.batch) * extent_.pixels();
+    for (std::size_t c = 0; c < padded; ++c) {
+      const double mean = statistics[c];
+      const double inverse_variance = 1.0 / (static_cast<double>(statistics[padded + c]) + norm.epsilon);
+      const double a = statistics[2 * padded + c];
+      const double sum = sums_[0][c], product = sums_[1 + term][c];
+      if (d_.parameter_gradients) {
+        norm.shift->gradient[c] = static_cast<float>(sum);
+        norm.scale->gradient[c] = static_cast<float>(product * std::sqrt(inverse_variance));
+      }
+      const double q = norm.batch_statistics ? -a * inverse_variance * product / m : 0.0;
+      rows[c] = static_cast<float>(a);
+      rows[padded + c] = static_cast<float>(q);
+      rows[2 * padded + c] = static_cast<float>(norm.batch_statistics ? -a * sum / m - q * mean : 0.0);
+    }
+  }
+
+  AffineGradient d_;
+  Extent extent_;
+  std::vector<std::vector<double>> sums_;  // of g; then per term of g (x - mean)
+};
+
+template <int B>
+class NormGradient : public Kernel {
+ public:
+  NormGradient(const Normalisation& norm, BufferId coefficients, BufferId g, BufferId x, BufferId dx,
+               const Extent& extent)
+      : norm_(norm), coefficients_(coefficients), g_(g), x_(x), dx_(dx), extent_(extent) {}
+
+  void run(const Frame& frame) override {
+    const float* g = frame[g_];
+    float* dx = frame[dx_];
+    if (!norm_.batch_statistics) {
+      const float* a = frame[norm_.statistics] + 2 * extent_.padded;
+      for_tiles<B>(frame.images, extent_, [&](const Tile& tile) {
+        const Vec<B> scale = load<B>(a + tile.channel);
+        for (int n = 0; n < tile.images; ++n) {
+          const std::int64_t at = tile.offset + n * tile.image_stride;
+          for (int p = 0; p < tile.pixels * B; p += B) store<B>(dx + at + p, load<B>(g + at + p) * scale);
+        }
+      });
+      return;
+    }
+    const float* x = frame[x_];
+    const float* rows = frame[coefficients_];
+    for_tiles<B>(frame.images, extent_, [&](const Tile& tile) {
+      const Vec<B> p = load<B>(rows + tile.channel);
+      const Vec<B> q = load<B>(rows + extent_.padded + tile.channel);
+      const Vec<B> r = load<B>(rows + 2 * extent_.padded + tile.channel);
+      for (int n = 0; n < tile.images; ++n) {
+        const std::int64_t at = tile.offset + n * tile.image_stride;
+        for (int i = 0; i < tile.pixels * B; i += B) {
+          store<B>(dx + at + i, load<B>(g + at + i) * p + (load<B>(x + at + i) * q + r));
+        }
+      }
+    });
+  }
+
+ private:
+  Normalisation norm_;
+  BufferId coefficients_, g_, x_, dx_;
+  Extent extent_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernel> make_statistics(const Normalisation& norm, BufferId x, const Extent& extent) {
+  if (!norm.batch_statistics) return std::make_unique<RunningStatistics>(norm, extent.padded);
+  return make_blocked<BatchStatistics>(norm, x, extent);
+}
+
+std::unique_ptr<Kernel> make_affine_sum(std::vector<AffineTerm> terms,
+                                        std::optional<ActivationFunction> activation, BufferId y,
+                                        const Extent& extent) {
+  return make_blocked<AffineSum>(std::move(terms), activation, y, extent);
+}
+
+std::unique_ptr<Kernel> make_affine_gradient(AffineGradient gradient, const Extent& extent) {
+  return make_blocked<AffineGradientKernel>(std::move(gradient), extent);
+}
+
+std::unique_ptr<Kernel> make_norm_gradient(const Normalisation& norm, BufferId coefficients, BufferId g,
+                                           BufferId x, BufferId dx, const Extent& extent) {
+  return make_blocked<NormGradient>(norm, coefficients, g, x, dx, extent);
+}
+
+}  // namespace assay

@@ -1,0 +1,73 @@
+// Convolutions and fully connected operators: what oneDNN computes.
+//
+// Activations are described to oneDNN with their padded channel counts as if these were real, because that is
+// what its kernels compute anyway: no tails, no zeroing of padding after each call. The weights' padding is
+// zero, so the padding of every result is zero. Grouped convolutions whose groups are not whole blocks are
+// the exception: they have their real sizes and are reordered at their edges.
+#pragma once
+
+#include "activation.hpp"
+#include "parameters.hpp"
+#include "program.hpp"
+
+#include <memory>
+#include <optional>
+
+namespace assay {
+
+struct Contraction {
+  Window window;
+  int groups = 1;
+  bool bias = false;
+  bool linear = false;  // inner product of one-pixel tensors; the window is 1x1
+  Extent in, out;
+
+  bool is_depthwise() const { return groups > 1 && groups == in.channels && groups == out.channels; }
+  // Groups that do not fill whole channel blocks.
+  bool is_ragged() const {
+    const int block = block_size();
+    return groups > 1 && !is_depthwise() &&
+           (in.channels / groups % block != 0 || out.channels / groups % block != 0);
+  }
+  std::int64_t weights() const {
+    return std::int64_t{in.channels} / groups * out.channels * window.kernel_h * window.kernel_w;
+  }
+};
+
+struct ContractionBuffers {
+  BufferId x = no_buffer, y = no_buffer, dx = no_buffer, dy = no_buffer;
+  // Data gradient: a whole-batch buffer for the weights in the layout that it wants. It gets its size when
+  // bound.
+  BufferId weights = no_buffer;
+};
+
+// What runs inside the primitive after the sum of products.
+struct Epilogue {
+  bool accumulate = false;  // add what the output buffer holds
+  std::optional<ActivationFunction> activation;
+
+  static bool supports(const ActivationFunction& function, const Extent& extent);
+};
+
+// `weight` gets its layout when the forward kernel is bound.
+std::unique_ptr<Kernel> make_contraction(const Contraction& contraction, const ContractionBuffers& buffers,
+                                         ParameterTensor& weight, const ParameterTensor* bias,
+                                         const Epilogue& epilogue);
+// dx from dy. dx is blocked even when the input is plain.
+std::unique_ptr<Kernel> make_contraction_data_gradient(const Contraction& contraction,
+                                                       const ContractionBuffers& buffers,
+                                                       const ParameterTensor& weight);
+// Writes weight.gradient and bias->gradient from x and dy, of the whole batch.
+std::unique_ptr<Kernel> make_contraction_weight_gradient(const Contraction& contraction,
+                                                         const ContractionBuffers& buffers,
+                                                         const ParameterTensor& weight,
+                                                         const ParameterTensor* bias);
+
+// depthwise.cpp: as above for depthwise convolutions, for which oneDNN 2.6 falls to its reference code with
+// larger kernels.
+std::unique_ptr<Kernel> make_depthwise_weight_gradient(const Contraction& contraction,
+                                                       const ContractionBuffers& buffers,
+                                                       const ParameterTensor& weight,
+                                                       const ParameterTensor* bias);
+
+}  // namespace assay

@@ -1,0 +1,45 @@
+// Walks over blocked tensors in tiles that stay in the first-level cache: one channel block, some pixels, and
+// where images are small, several of them.
+#pragma once
+
+#include "layout.hpp"
+#include "vec.hpp"
+
+#include <algorithm>
+
+namespace assay {
+
+struct Tile {
+  std::int64_t offset;        // of the first pixel in a per-image buffer of the extent
+  std::int64_t image_stride;  // to the same pixel of the next image
+  int images, pixels;
+  int channel;  // first channel of the block
+};
+
+inline constexpr int tile_pixels = 128;
+
+template <int B, class F>
+ASSAY_INLINE void for_tiles(int images, const Extent& extent, F&& f) {
+  const int pixels = extent.pixels();
+  const int group = std::max(1, tile_pixels / pixels);
+  for (int n = 0; n < images; n += group) {
+    for (int c = 0; c < extent.padded; c += B) {
+      for (int p = 0; p < pixels; p += tile_pixels) {
+        f(Tile{.offset = n * extent.floats() + std::int64_t{c} * pixels + std::int64_t{p} * B,
+               .image_stride = extent.floats(),
+               .images = std::min(group, images - n),
+               .pixels = std::min(tile_pixels, pixels - p),
+               .channel = c});
+      }
+    }
+  }
+}
+
+// Zeroes the lanes of a pixel run that lie beyond the real channels.
+template <int B>
+ASSAY_INLINE void clear_padding(float* p, int pixels, int channel, int channels) {
+  if (channel + B <= channels) return;
+  for (int i = 0; i < pixels; ++i, p += B) std::fill(p + (channels - channel), p + B, 0.0f);
+}
+
+}  // namespace assay
