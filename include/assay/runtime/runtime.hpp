@@ -92,9 +92,9 @@ struct Parameter {
   std::int64_t elements() const;
 };
 
-// What one thread owns: a oneDNN engine and stream, scratchpad, and buffers that are reused from one network
-// to the next. Use a Worker on the thread that made it only. Construction sets this thread's OpenMP threads
-// to 1.
+// What one thread owns: a oneDNN engine and stream, scratchpad, compiled primitives, and buffers that are reused from
+// one network to the next. Use a Worker on the thread that made it only, and let it outlive its Executables.
+// Construction sets this thread's OpenMP threads to 1 and its floating-point unit to flush denormals to zero, for good.
 class Worker {
  public:
   Worker();
@@ -137,9 +137,9 @@ class Executable {
   // The network's output, plain {batch, elements}, valid after forward.
   std::span<const float> output() const;
 
-  // Backward from `output_gradient` (plain, like output()). Parameter gradients are overwritten, not
-  // accumulated. A gradient tap is called for every tapped operator once all its consumers have contributed;
-  // what it leaves in the tensor is what is propagated further. Must follow a forward of the same input.
+  // Backward from `output_gradient` (plain, like output()). Parameter gradients are overwritten, not accumulated.
+  // A gradient tap is called for every tapped operator once all its consumers have contributed; what it leaves in
+  // the tensor is what is propagated further. Must follow a forward of the same input; may be repeated after it.
   void backward(std::span<const float> output_gradient, const Tap& tap = {});
   // Gradient of the input, plain NCHW, valid after backward when input_gradient was asked for.
   std::span<const float> input_gradient() const;
