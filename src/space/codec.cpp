@@ -1,0 +1,233 @@
+#include "assay/space/codec.hpp"
+
+#include "assay/base/csv.hpp"
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <istream>
+#include <set>
+#include <streambuf>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace assay {
+namespace {
+
+// The option that a text of a file means: the option's own text, or the same number or truth value written
+// otherwise ("0.50", "True"), as data frames like to rewrite them. -1: none.
+int find_option(const Decision& decision, std::string_view text) {
+  const std::string_view wanted = trim(text);
+  for (std::size_t i = 0; i < decision.options.size(); ++i)
+    if (decision.options[i] == wanted) return static_cast<int>(i);
+  std::string lower(wanted);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::optional<double> number = parse_number(wanted);
+  for (std::size_t i = 0; i < decision.options.size(); ++i) {
+    const std::string& option = decision.options[i];
+    if ((option == "true" || option == "false") && option == lower) return static_cast<int>(i);
+    if (!number) continue;
+    const std::optional<double> value = parse_number(option);
+    if (value && *value == *number) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+std::uint16_t option_or_fail(const Decision& decision, std::string_view text, const std::string& place) {
+  const int option = find_option(decision, text);
+  if (option >= 0) return static_cast<std::uint16_t>(option);
+  if (trim(text).empty())
+    throw InputError(fmt::format("{}: Decision \"{}\" is empty. Give one of: {}.", place, decision.name,
+                                 join(decision.options, ", ")));
+  throw InputError(fmt::format("{}: Decision \"{}\" has no option \"{}\".{}", place, decision.name,
+                               trim(text), suggestion(trim(text), decision.options)));
+}
+
+std::string json_text(const nlohmann::json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
+  if (value.is_number_float()) return exact_number(value.get<double>());
+  return value.dump();
+}
+
+std::vector<std::string> names_of(const Space& space) {
+  std::vector<std::string> names;
+  for (const Decision& decision : space.decisions()) names.push_back(decision.name);
+  return names;
+}
+
+// A name of the file that is no decision, but was likely meant as `decision`; "" when there is none.
+std::string misspelled(const std::string& decision, const std::vector<std::string>& columns,
+                       const std::vector<std::string>& known) {
+  std::vector<std::string> foreign;
+  for (const std::string& column : columns)
+    if (std::find(known.begin(), known.end(), column) == known.end()) foreign.push_back(column);
+  const std::optional<std::string> near = nearest_name(decision, foreign);
+  return near ? fmt::format(" Is column \"{}\" meant for it?", *near) : "";
+}
+
+}  // namespace
+
+struct CandidateReader::Implementation {
+  const Space& space;
+  std::istream& in;
+  std::string source;
+  bool json = false;
+  std::unique_ptr<CsvReader> csv;
+  std::vector<std::string> columns;
+  std::vector<int> column_of;  // [decision]
+  std::vector<std::string> decision_names;
+  int line = 0;
+  std::string pending;  // first JSON line, read for its keys
+  bool has_pending = false;
+
+  Implementation(const Space& s, std::istream& i, std::string name)
+      : space(s), in(i), source(std::move(name)), decision_names(names_of(s)) {
+    skip_byte_order_mark();
+    while (in.peek() != std::istream::traits_type::eof() && std::isspace(in.peek()) != 0)
+      if (in.get() == '\n') ++line;
+    json = in.peek() == '{';
+    if (json) {
+      has_pending = read_line(pending);
+      const nlohmann::ordered_json first = nlohmann::ordered_json::parse(pending, nullptr, false);
+      if (first.is_object())
+        for (const auto& [key, value] : first.items()) columns.push_back(key);
+    } else {
+      csv = std::make_unique<CsvReader>(in, source);
+      columns = csv->header();
+    }
+    for (const std::string& decision : decision_names) {
+      const auto found = std::find(columns.begin(), columns.end(), decision);
+      // JSON objects are checked one by one: each may have its own keys.
+      if (found == columns.end() && !json) {
+        throw InputError(fmt::format(
+            "{}:1: There is no column for decision \"{}\" of space \"{}\".{} Add the column; every decision "
+            "needs one.",
+            source, decision, space.name(), misspelled(decision, columns, decision_names)));
+      }
+      column_of.push_back(found == columns.end() ? -1 : static_cast<int>(found - columns.begin()));
+    }
+  }
+
+  void skip_byte_order_mark() {
+    for (const int byte : {0xEF, 0xBB, 0xBF}) {
+      if (in.peek() != byte) return;
+      in.get();
+    }
+  }
+
+  bool read_line(std::string& text) {
+    while (std::getline(in, text)) {
+      ++line;
+      if (!trim(text).empty()) return true;
+    }
+    return false;
+  }
+
+  std::string place(int at) const { return fmt::format("{}:{}", source, at); }
+
+  bool next_json(CandidateRow& row) {
+    std::string text = std::move(pending);
+    if (!std::exchange(has_pending, false) && !read_line(text)) return false;
+    row.line = line;
+    const nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
+    if (!object.is_object())
+      throw InputError(fmt::format(
+          "{}: This line is not a JSON object. Write one object a line, {{\"decision\": \"option\", ...}}.",
+          place(line)));
+    row.candidate.choices.clear();
+    for (const Decision& decision : space.decisions()) {
+      const auto found = object.find(decision.name);
+      if (found == object.end()) {
+        std::vector<std::string> keys;
+        for (const auto& [key, value] : object.items()) keys.push_back(key);
+        throw InputError(fmt::format(
+            "{}: There is no key for decision \"{}\" of space \"{}\".{} Every decision needs one.",
+            place(line), decision.name, space.name(), misspelled(decision.name, keys, decision_names)));
+      }
+      row.candidate.choices.push_back(option_or_fail(decision, json_text(*found), place(line)));
+    }
+    row.fields.clear();
+    for (const std::string& column : columns) {
+      const auto found = object.find(column);
+      row.fields.push_back(found == object.end() || found->is_null() ? "" : json_text(*found));
+    }
+    return true;
+  }
+
+  bool next_csv(CandidateRow& row) {
+    if (!csv->next(row.fields)) return false;
+    row.line = csv->line() + line;
+    row.candidate.choices.clear();
+    for (std::size_t d = 0; d < column_of.size(); ++d)
+      row.candidate.choices.push_back(option_or_fail(
+          space.decisions()[d], row.fields[static_cast<std::size_t>(column_of[d])], place(row.line)));
+    return true;
+  }
+};
+
+CandidateReader::CandidateReader(const Space& space, std::istream& in, std::string source)
+    : implementation_(std::make_unique<Implementation>(space, in, std::move(source))) {}
+CandidateReader::~CandidateReader() = default;
+
+const std::vector<std::string>& CandidateReader::columns() const {
+  return implementation_->columns;
+}
+bool CandidateReader::is_json() const {
+  return implementation_->json;
+}
+
+bool CandidateReader::next(CandidateRow& row) {
+  const bool more = implementation_->json ? implementation_->next_json(row) : implementation_->next_csv(row);
+  if (more) row.candidate = implementation_->space.normalised(row.candidate);
+  return more;
+}
+
+std::string to_text(const Space& space, const Candidate& candidate) {
+  std::string text;
+  for (std::size_t d = 0; d < candidate.choices.size(); ++d) {
+    const Decision& decision = space.decisions()[d];
+    if (d > 0) text += ' ';
+    text += decision.name;
+    text += '=';
+    text += decision.options[candidate.choices[d]];
+  }
+  return text;
+}
+
+Candidate candidate_from_text(const Space& space, std::string_view text, const std::string& source) {
+  const std::vector<std::string> names = names_of(space);
+  std::vector<int> choices(names.size(), -1);
+  std::size_t position = 0;
+  while (position < text.size()) {
+    const std::size_t begin = text.find_first_not_of(" \t\r\n,", position);
+    if (begin == std::string_view::npos) break;
+    const std::size_t end = std::min(text.find_first_of(" \t\r\n,", begin), text.size());
+    const std::string_view word = text.substr(begin, end - begin);
+    position = end;
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos)
+      throw InputError(fmt::format("{}: \"{}\" is not of the form decision=option.", source, word));
+    const std::string name(word.substr(0, equals));
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end())
+      throw InputError(fmt::format("{}: Space \"{}\" has no decision \"{}\".{}", source, space.name(), name,
+                                   suggestion(name, names)));
+    const auto d = static_cast<std::size_t>(found - names.begin());
+    if (choices[d] >= 0) throw InputError(fmt::format("{}: Decision \"{}\" is given twice.", source, name));
+    choices[d] = option_or_fail(space.decisions()[d], word.substr(equals + 1), source);
+  }
+  Candidate candidate;
+  for (std::size_t d = 0; d < choices.size(); ++d) {
+    if (choices[d] < 0)
+      throw InputError(fmt::format("{}: Decision \"{}\" is missing. Add {}=OPTION, one of: {}.", source,
+                                   names[d], names[d], join(space.decisions()[d].options, ", ")));
+    candidate.choices.push_back(static_cast<std::uint16_t>(choices[d]));
+  }
+  return space.normalised(candidate);
+}
+
+}  // namespace assay

@@ -1,0 +1,446 @@
+#include "expression.hpp"
+
+#include "assay/base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace assay::plan {
+namespace {
+
+constexpr int kMaxStack = 64;
+
+struct Function {
+  std::string_view name;
+  Opcode opcode;
+  int arguments;  // -1: two or more, folded from the left
+};
+constexpr Function kFunctions[] = {
+    {"min", Opcode::minimum, -1},       {"max", Opcode::maximum, -1},
+    {"round", Opcode::round, 1},        {"floor", Opcode::floor, 1},
+    {"ceil", Opcode::ceiling, 1},       {"abs", Opcode::absolute, 1},
+    {"sqrt", Opcode::square_root, 1},   {"log", Opcode::logarithm, 1},
+    {"exp", Opcode::exponential, 1},    {"divisible", Opcode::divisible, 2},
+    {"if", Opcode::select, 3},          {"channels", Opcode::node_channels, 0},
+    {"height", Opcode::node_height, 0}, {"width", Opcode::node_width, 0},
+};
+
+int operands(Opcode opcode) {
+  if (opcode < Opcode::negate) return 0;
+  if (opcode < Opcode::add) return 1;
+  return opcode == Opcode::select ? 3 : 2;
+}
+
+bool starts_name(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// Recursive descent, one function per precedence level, lowest first.
+class Compiler {
+ public:
+  Compiler(std::string_view text, const Resolver& resolve, const TextValue& text_value)
+      : text_(text), resolve_(resolve), text_value_(text_value) {
+    result_.text = std::string(text);
+  }
+
+  Expression run() {
+    disjunction();
+    skip_blanks();
+    if (position_ < text_.size()) fail(fmt::format("unexpected \"{}\"", text_.substr(position_)));
+    std::sort(result_.decisions.begin(), result_.decisions.end());
+    result_.decisions.erase(std::unique(result_.decisions.begin(), result_.decisions.end()),
+                            result_.decisions.end());
+    return std::move(result_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw ExpressionError(
+        fmt::format("In the expression \"{}\": {} (character {}).", text_, what, position_ + 1));
+  }
+
+  void skip_blanks() {
+    while (position_ < text_.size() && (text_[position_] == ' ' || text_[position_] == '\t')) ++position_;
+  }
+
+  bool accept(std::string_view token) {
+    skip_blanks();
+    if (text_.substr(position_, token.size()) != token) return false;
+    const std::size_t end = position_ + token.size();
+    // "order" is a name, not "or" followed by "der".
+    if (starts_name(token[0]) && end < text_.size() &&
+        (starts_name(text_[end]) || is_digit(text_[end]) || text_[end] == '.'))
+      return false;
+    position_ = end;
+    return true;
+  }
+
+  void expect(std::string_view token) {
+    if (!accept(token)) fail(fmt::format("\"{}\" is expected", token));
+  }
+
+  void emit(const Instruction& instruction) {
+    height_ += 1 - operands(instruction.opcode);
+    if (height_ > kMaxStack) fail("it is nested too deeply");
+    if (instruction.opcode == Opcode::decision) result_.decisions.push_back(instruction.index);
+    result_.code.push_back(instruction);
+  }
+  void emit(Opcode opcode) { emit(Instruction{opcode, 0, 0}); }
+
+  void disjunction() {
+    conjunction();
+    while (accept("or")) {
+      conjunction();
+      emit(Opcode::logical_or);
+    }
+  }
+
+  void conjunction() {
+    negation();
+    while (accept("and")) {
+      negation();
+      emit(Opcode::logical_and);
+    }
+  }
+
+  void negation() {
+    const Nesting nesting(*this);
+    if (accept("not")) {
+      negation();
+      emit(Opcode::logical_not);
+    } else {
+      comparison();
+    }
+  }
+
+  void comparison() {
+    static constexpr std::pair<std::string_view, Opcode> kOperators[] = {
+        {"==", Opcode::equal},         {"!=", Opcode::not_equal}, {"<=", Opcode::less_equal},
+        {">=", Opcode::greater_equal}, {"<", Opcode::less},       {">", Opcode::greater}};
+    sum();
+    for (const auto& [token, opcode] : kOperators) {
+      if (!accept(token)) continue;
+      sum();
+      emit(opcode);
+      for (const auto& [chained, unused] : kOperators)
+        if (accept(chained)) fail("comparisons cannot be chained: write \"a < b and b < c\"");
+      return;
+    }
+  }
+
+  void sum() {
+    product();
+    for (;;) {
+      if (accept("+")) {
+        product();
+        emit(Opcode::add);
+      } else if (accept("-")) {
+        product();
+        emit(Opcode::subtract);
+      } else {
+        return;
+      }
+    }
+  }
+
+  void product() {
+    sign();
+    for (;;) {
+      Opcode opcode;
+      if (accept("//"))
+        opcode = Opcode::floor_divide;
+      else if (accept("/"))
+        opcode = Opcode::divide;
+      else if (accept("%"))
+        opcode = Opcode::modulo;
+      else if (text_.substr(position_, 2) != "**" && accept("*"))
+        opcode = Opcode::multiply;
+      else
+        return;
+      sign();
+      emit(opcode);
+    }
+  }
+
+  void sign() {
+    const Nesting nesting(*this);
+    if (accept("-")) {
+      sign();
+      emit(Opcode::negate);
+    } else {
+      power();
+    }
+  }
+
+  void power() {
+    atom();
+    if (accept("**")) {
+      sign();
+      emit(Opcode::power);
+    }
+  }
+
+  void atom() {
+    skip_blanks();
+    if (position_ >= text_.size()) fail("it ends where a value is expected");
+    const char c = text_[position_];
+    if (accept("(")) {
+      disjunction();
+      expect(")");
+    } else if (c == '\'') {
+      text_literal();
+    } else if (is_digit(c) || c == '.') {
+      number();
+    } else if (c == '$' || starts_name(c)) {
+      name_or_call();
+    } else {
+      fail(fmt::format("unexpected \"{}\"", text_.substr(position_, 1)));
+    }
+  }
+
+  void text_literal() {
+    const std::size_t end = text_.find('\'', position_ + 1);
+    if (end == std::string_view::npos) fail("the quote is never closed");
+    const std::string_view literal = text_.substr(position_ + 1, end - position_ - 1);
+    position_ = end + 1;
+    result_.texts.emplace_back(literal);
+    emit({Opcode::constant, 0, text_value_(literal)});
+  }
+
+  void number() {
+    std::size_t end = position_;
+    while (end < text_.size() &&
+           (is_digit(text_[end]) || text_[end] == '.' || starts_name(text_[end]) ||
+            ((text_[end] == '-' || text_[end] == '+') && (text_[end - 1] == 'e' || text_[end - 1] == 'E'))))
+      ++end;
+    const std::string_view digits = text_.substr(position_, end - position_);
+    const std::optional<double> value = parse_number(digits);
+    if (!value) fail(fmt::format("\"{}\" is not a number", digits));
+    position_ = end;
+    emit({Opcode::constant, 0, *value});
+  }
+
+  // A dotted name; "$name" and "${any name}" always mean a decision or named value.
+  std::string_view name() {
+    skip_blanks();
+    const bool marked = text_.substr(position_, 1) == "$";
+    if (marked) ++position_;
+    if (marked && text_.substr(position_, 1) == "{") {
+      const std::size_t end = text_.find('}', position_);
+      if (end == std::string_view::npos) fail("the brace is never closed");
+      const std::string_view inside = text_.substr(position_ + 1, end - position_ - 1);
+      position_ = end + 1;
+      return inside;
+    }
+    const std::size_t begin = position_;
+    while (position_ < text_.size() &&
+           (starts_name(text_[position_]) || is_digit(text_[position_]) || text_[position_] == '.'))
+      ++position_;
+    if (begin == position_) fail("a name is expected");
+    return text_.substr(begin, position_ - begin);
+  }
+
+  void name_or_call() {
+    const bool marked = text_[position_] == '$';
+    const std::string_view word = name();
+    if (!marked && accept("(")) return call(word);
+    if (!marked && (word == "true" || word == "false"))
+      return emit({Opcode::constant, 0, word == "true" ? 1.0 : 0.0});
+    const Meaning meaning = resolved(word, "");
+    for (const Instruction& instruction : meaning.code) emit(instruction);
+    result_.texts.insert(result_.texts.end(), meaning.texts.begin(), meaning.texts.end());
+  }
+
+  Meaning resolved(std::string_view word, std::string_view function) {
+    if (std::optional<Meaning> meaning = resolve_(word, function)) return *std::move(meaning);
+    ExpressionError error(fmt::format("In the expression \"{}\": unknown {} \"{}\".", text_,
+                                      function.empty() ? "name" : "node", word));
+    error.unknown_name = std::string(word);
+    throw error;
+  }
+
+  void call(std::string_view word) {
+    const auto* function = std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                                        [&](const Function& f) { return f.name == word; });
+    if (function == std::end(kFunctions)) {
+      std::vector<std::string> known;
+      for (const Function& f : kFunctions) known.emplace_back(f.name);
+      fail(fmt::format("unknown function \"{}\".{}", word, suggestion(word, known)));
+    }
+    if (function->arguments == 0) {
+      const Meaning node = resolved(name(), word);
+      emit({function->opcode, node.code.front().index, 0});
+      return expect(")");
+    }
+    int arguments = 0;
+    do {
+      disjunction();
+      if (++arguments >= 2 && function->arguments == -1) emit(function->opcode);
+    } while (accept(","));
+    expect(")");
+    if (function->arguments == -1 ? arguments < 2 : arguments != function->arguments)
+      fail(fmt::format(
+          "{} takes {} arguments", word,
+          function->arguments == -1 ? std::string("two or more") : std::to_string(function->arguments)));
+    if (function->arguments != -1) emit(function->opcode);
+  }
+
+  // Guards the recursion, because a file of ten thousand opening brackets must not overflow the call stack.
+  struct Nesting {
+    explicit Nesting(Compiler& c) : compiler(c) {
+      if (++compiler.nesting_ > 200) compiler.fail("it is nested too deeply");
+    }
+    ~Nesting() { --compiler.nesting_; }
+    Compiler& compiler;
+  };
+
+  std::string_view text_;
+  const Resolver& resolve_;
+  const TextValue& text_value_;
+  std::size_t position_ = 0;
+  int height_ = 0;
+  int nesting_ = 0;
+  Expression result_;
+};
+
+double apply(Opcode opcode, double a, double b) {
+  switch (opcode) {
+    case Opcode::add:
+      return a + b;
+    case Opcode::subtract:
+      return a - b;
+    case Opcode::multiply:
+      return a * b;
+    case Opcode::divide:
+      return a / b;
+    case Opcode::floor_divide:
+      return std::floor(a / b);
+    case Opcode::modulo:
+      return a - std::floor(a / b) * b;
+    case Opcode::power:
+      return std::pow(a, b);
+    case Opcode::minimum:
+      return std::min(a, b);
+    case Opcode::maximum:
+      return std::max(a, b);
+    case Opcode::divisible:
+      return make_divisible(a, b);
+    case Opcode::equal:
+      return a == b;
+    case Opcode::not_equal:
+      return a != b;
+    case Opcode::less:
+      return a < b;
+    case Opcode::less_equal:
+      return a <= b;
+    case Opcode::greater:
+      return a > b;
+    case Opcode::greater_equal:
+      return a >= b;
+    case Opcode::logical_and:
+      return a != 0 && b != 0;
+    case Opcode::logical_or:
+      return a != 0 || b != 0;
+    default:
+      return 0;
+  }
+}
+
+double apply(Opcode opcode, double a) {
+  switch (opcode) {
+    case Opcode::negate:
+      return -a;
+    case Opcode::logical_not:
+      return a == 0;
+    case Opcode::absolute:
+      return std::abs(a);
+    case Opcode::square_root:
+      return std::sqrt(a);
+    case Opcode::logarithm:
+      return std::log(a);
+    case Opcode::exponential:
+      return std::exp(a);
+    case Opcode::floor:
+      return std::floor(a);
+    case Opcode::ceiling:
+      return std::ceil(a);
+    case Opcode::round:
+      return std::round(a);
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+bool Expression::static_value() const {
+  return std::all_of(code.begin(), code.end(), [](const Instruction& i) {
+    return i.opcode < Opcode::variable || i.opcode >= Opcode::negate;
+  });
+}
+
+Expression compile_expression(std::string_view text, const Resolver& resolve, const TextValue& text_value) {
+  return Compiler(text, resolve, text_value).run();
+}
+
+double evaluate(const Expression& expression, const Environment& environment) {
+  std::array<double, kMaxStack + 1> stack;
+  std::size_t top = 0;  // number of values on the stack
+  for (const Instruction& i : expression.code) {
+    const auto index = static_cast<std::size_t>(i.index);
+    switch (i.opcode) {
+      case Opcode::constant:
+        stack[top++] = i.value;
+        break;
+      case Opcode::decision:
+        stack[top++] = (*environment.option_values)[index][environment.choices[index]];
+        break;
+      case Opcode::variable:
+        stack[top++] = (*environment.variables)[index];
+        break;
+      case Opcode::block:
+        stack[top++] = (*environment.block)[index];
+        break;
+      case Opcode::parameter:
+        stack[top++] = environment.parameters[index];
+        break;
+      case Opcode::global:
+        stack[top++] = (*environment.globals)[index];
+        break;
+      case Opcode::node_channels:
+        stack[top++] = environment.nodes[index].channels;
+        break;
+      case Opcode::node_height:
+        stack[top++] = environment.nodes[index].height;
+        break;
+      case Opcode::node_width:
+        stack[top++] = environment.nodes[index].width;
+        break;
+      case Opcode::select:
+        top -= 2;
+        stack[top - 1] = stack[top - 1] != 0 ? stack[top] : stack[top + 1];
+        break;
+      default:
+        if (operands(i.opcode) == 1) {
+          stack[top - 1] = apply(i.opcode, stack[top - 1]);
+        } else {
+          --top;
+          stack[top - 1] = apply(i.opcode, stack[top - 1], stack[top]);
+        }
+    }
+  }
+  return stack[0];
+}
+
+double make_divisible(double value, double divisor) {
+  const double rounded = std::max(divisor, std::floor((value + divisor / 2) / divisor) * divisor);
+  return rounded < 0.9 * value ? rounded + divisor : rounded;
+}
+
+}  // namespace assay::plan

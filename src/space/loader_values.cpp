@@ -1,0 +1,545 @@
+// Attributes, decisions and expressions: TOML values to slots.
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+
+#include "loader.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace assay::plan {
+namespace {
+
+bool is_plain_name(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '.';
+  });
+}
+
+std::string kind_text(AttributeKind kind) {
+  switch (kind) {
+    case AttributeKind::integer:
+      return "a whole number";
+    case AttributeKind::number:
+      return "a number";
+    case AttributeKind::boolean:
+      return "true or false";
+    case AttributeKind::sequence:
+      return "operators joined by \"_\" out of conv, bn, act, avgpool (such as \"conv_bn_act\"), or \"none\"";
+    case AttributeKind::padding:
+      return "\"same\", \"valid\" or a number of pixels";
+    case AttributeKind::squeeze_excite:
+      return "true, false or a ratio";
+    case AttributeKind::free:
+      return "a number, true or false, or an expression";
+    case AttributeKind::block:
+      return "a block's name, a table with its type and attributes, or an array of those";
+    case AttributeKind::source:
+      return "the name of an input or of a node declared before";
+    default: {
+      const std::vector<std::string> names = value_names(kind);
+      return fmt::format("one of {}", join(names, ", "));
+    }
+  }
+}
+
+}  // namespace
+
+bool Loader::takes_integers(AttributeKind kind) {
+  return kind == AttributeKind::integer || kind == AttributeKind::padding;
+}
+
+SlotId Loader::slot(AttributeTable& table, std::string_view key, const Limits& limits) {
+  if (const auto known = table.slots.find(key); known != table.slots.end()) {
+    use(known->second);
+    return known->second;
+  }
+  const toml::node* node = table.table->get(key);
+  if (node == nullptr) throw InternalError("a slot was asked for an attribute that is not there");
+  const SlotId id = make_slot(*node, std::string(key), limits, table);
+  table.slots.emplace(key, id);
+  use(id);
+  return id;
+}
+
+// "stage1.kernel", "stage1.block2.kernel" (block = 2), with an option's attributes "stage1.wide.kernel".
+std::string Loader::decision_name(const AttributeTable& table, std::string_view key, int block) {
+  std::string name = table.prefix;
+  const auto append = [&](std::string_view part) {
+    if (part.empty()) return;
+    if (!name.empty()) name += '.';
+    name += part;
+  };
+  if (block > 0) append(fmt::format("block{}", block));
+  append(table.suffix);
+  append(key);
+  return name;
+}
+
+SlotId Loader::make_slot(const toml::node& node, const std::string& key, const Limits& limits,
+                         AttributeTable& table) {
+  Slot slot;
+  slot.name = decision_name(table, key, 0);
+  slot.place = place(node.source());
+  slot.kind = limits.kind;
+  slot.least = limits.least;
+  slot.most = limits.most;
+  const toml::array* options = node.as_array();
+  bool each_block = options != nullptr && table.arrays_per_block;
+  if (const toml::table* t = node.as_table(); t != nullptr && t->contains("each_block")) {
+    check_keys(*t, {"each_block"}, fmt::format("a decision of {}", slot.name));
+    options = (*t)["each_block"].as_array();
+    each_block = true;
+    if (options == nullptr)
+      fail(node,
+           fmt::format("each_block of {} is not an array. Write {{ each_block = [3, 5] }}.", slot.name));
+    if (!table.per_block)
+      fail(node, fmt::format("{} is decided for each block, but only stages and nodes with a depth have "
+                             "blocks. Write a plain "
+                             "array.",
+                             slot.name));
+  }
+  if (options != nullptr) {
+    int blocks = 0;
+    if (each_block) {
+      blocks = 1;
+      if (table.depth != kNoSlot) {
+        const auto depths = static_values(plan_.slots[static_cast<std::size_t>(table.depth)]);
+        if (!depths)
+          fail(node,
+               fmt::format("{} is decided for each block, but how many blocks there may be is not known: the "
+                           "depth is an "
+                           "expression of more than one decision. Give the depth as a number or an array.",
+                           slot.name));
+        blocks = static_cast<int>(*std::max_element(depths->begin(), depths->end()));
+      }
+    }
+    std::vector<const toml::node*> written;
+    for (const toml::node& option : *options) written.push_back(&option);
+    if (!each_block) slot.decisions.push_back(new_decision(slot.name, written, node.source(), 0));
+    for (int block = 1; block <= blocks; ++block)
+      slot.decisions.push_back(new_decision(decision_name(table, key, block), written, node.source(), block));
+    for (const toml::node* option : written) slot.options.push_back(option_value(*option, slot, table));
+    if (each_block && blocks == 0) slot.options.resize(1);  // never read
+  } else if (const auto text = node.value<std::string_view>();
+             text && text->starts_with("$") && names_shared(*text)) {
+    fill_reference(slot, *text, table);
+  } else {
+    slot.options.push_back(option_value(node, slot, table));
+  }
+  plan_.slots.push_back(std::move(slot));
+  return static_cast<SlotId>(plan_.slots.size()) - 1;
+}
+
+SlotId Loader::constant_slot(double value, const std::string& name) {
+  Slot slot;
+  slot.name = name;
+  slot.least = -1e18;
+  slot.most = 1e18;
+  slot.options.push_back({value, -1});
+  plan_.slots.push_back(std::move(slot));
+  return static_cast<SlotId>(plan_.slots.size()) - 1;
+}
+
+// "$name" or "$name.field", alone: the slot becomes that shared decision, so that every option is checked
+// against the attribute at load. Anything more is an expression.
+bool Loader::names_shared(std::string_view text) const {
+  return shared_decision(text).first >= 0;
+}
+
+// The decision of [decisions] and the field that "$name" or "$name.field" means; -1: none.
+std::pair<int, std::string> Loader::shared_decision(std::string_view reference) const {
+  const std::string_view name = reference.substr(1);
+  const auto shared = [&](std::string_view n) {
+    const std::optional<int> entry = find_decision(n);
+    return entry && entries_[static_cast<std::size_t>(*entry)].shared ? *entry : -1;
+  };
+  if (const int whole = shared(name); whole >= 0) return {whole, ""};
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return {-1, ""};
+  return {shared(name.substr(0, dot)), std::string(name.substr(dot + 1))};
+}
+
+std::vector<const toml::node*> Loader::referenced_options(std::string_view reference) const {
+  const auto [decision, field] = shared_decision(reference);
+  std::vector<const toml::node*> options = entries_[static_cast<std::size_t>(decision)].written;
+  if (field.empty()) return options;
+  for (const toml::node*& option : options) option = option->as_table()->get(field);
+  return options;
+}
+
+void Loader::fill_reference(Slot& slot, std::string_view reference, AttributeTable& table) {
+  const auto [decision, field] = shared_decision(reference);
+  Entry& entry = entries_[static_cast<std::size_t>(decision)];
+  slot.decisions.push_back(decision);
+  for (std::size_t i = 0; i < entry.written.size(); ++i) {
+    const toml::node* option = entry.written[i];
+    if (!field.empty()) {
+      const toml::table* bundle = option->as_table();
+      if (bundle == nullptr || !bundle->contains(field)) {
+        fail(
+            *option,
+            fmt::format(
+                "Option \"{}\" of decision \"{}\" has no \"{}\", which {} takes from it. Write the option as "
+                "{{ name = \"{}\", {} = ... }}.",
+                entry.options[i], entry.name, field, slot.name, entry.options[i], field));
+      }
+      entry.fields.emplace(field);
+      option = bundle->get(field);
+    }
+    slot.options.push_back(option_value(*option, slot, table));
+  }
+}
+
+// One value: a constant of the attribute's kind, or an expression.
+OptionValue Loader::option_value(const toml::node& node, const Slot& slot, AttributeTable& table) {
+  const AttributeKind kind = slot.kind;
+  if (kind == AttributeKind::block) return {};  // read by make_placement
+  const auto in_limits = [&](double value) {
+    if (value < slot.least || value > slot.most) {
+      fail(node, fmt::format("{} cannot be {}: it must lie between {} and {}.", slot.name,
+                             exact_number(value), exact_number(slot.least), exact_number(slot.most)));
+    }
+    return OptionValue{value, -1};
+  };
+  if (const toml::table* bundle = node.as_table(); bundle != nullptr && bundle->contains("value")) {
+    check_keys(*bundle, {"name", "value"}, fmt::format("an option of {}", slot.name));
+    return option_value(*bundle->get("value"), slot, table);
+  }
+  if (const auto truth = node.as_boolean()) {
+    if (kind == AttributeKind::boolean || kind == AttributeKind::free) return {truth->get() ? 1.0 : 0.0, -1};
+    if (kind == AttributeKind::squeeze_excite) return {truth->get() ? kSeUsesRatio : 0.0, -1};
+  } else if (const auto whole = node.as_integer()) {
+    const auto value = static_cast<double>(whole->get());
+    if (kind == AttributeKind::source)
+      return {static_cast<double>(source_index(node, table, std::to_string(whole->get()), slot.name)), -1};
+    if (kind == AttributeKind::boolean && (value == 0 || value == 1)) return {value, -1};
+    if (takes_integers(kind) || kind == AttributeKind::number || kind == AttributeKind::squeeze_excite ||
+        kind == AttributeKind::free)
+      return in_limits(value);
+  } else if (const auto real = node.as_floating_point()) {
+    if (!std::isfinite(real->get())) fail(node, fmt::format("{} is not a finite number.", slot.name));
+    if (kind == AttributeKind::number || kind == AttributeKind::squeeze_excite || kind == AttributeKind::free)
+      return in_limits(real->get());
+    if (takes_integers(kind) && std::floor(real->get()) == real->get()) return in_limits(real->get());
+  } else if (const auto text = node.value<std::string>()) {
+    if (kind == AttributeKind::source)
+      return {static_cast<double>(source_index(node, table, *text, slot.name)), -1};
+    if (const std::optional<double> value = named_value(kind, *text)) return {*value, -1};
+    // A lone word that is no name in reach was meant as one of the kind's own names.
+    if (has_named_values(kind) && is_plain_name(*text) && !resolve(*text, "", table)) {
+      const std::vector<std::string> names = value_names(kind);
+      fail(node, fmt::format("{} cannot be \"{}\": it must be {}.{}", slot.name, *text, kind_text(kind),
+                             names.empty() ? "" : suggestion(*text, names)));
+    }
+    OptionValue value{0, compile(*text, node.source(), table, slot.name)};
+    const Expression& expression = plan_.expressions[static_cast<std::size_t>(value.expression)];
+    if (expression.decisions.empty() && expression.static_value()) {
+      const double folded = evaluate(expression, {});
+      if (folded >= kFirstText) return value;  // checked when used
+      if (!std::isfinite(folded))
+        fail(node, fmt::format("{} = \"{}\" is not a finite number.", slot.name, *text));
+      if (takes_integers(kind) || kind == AttributeKind::number) {
+        if (takes_integers(kind) && std::floor(folded) != folded)
+          fail(node, fmt::format("{} = \"{}\" gives {}, but must be whole. Use // or round().", slot.name,
+                                 *text, exact_number(folded)));
+        return in_limits(folded);
+      }
+    }
+    return value;
+  }
+  fail(node, fmt::format("{} has the wrong type: it must be {}, or an array of options.", slot.name,
+                         kind_text(kind)));
+}
+
+int Loader::new_decision(const std::string& name, const std::vector<const toml::node*>& options,
+                         const toml::source_region& region, int block) {
+  if (name.find_first_of(" \t\r\n=,\"") != std::string::npos || name.empty())
+    fail(region,
+         fmt::format("\"{}\" cannot name a decision: names hold no blanks, commas, quotes or \"=\".", name));
+  if (entry_of_.contains(name))
+    fail(region,
+         fmt::format("There are two decisions \"{}\"; the other is at {}. Rename one of the stages, blocks "
+                     "or decisions.",
+                     name, place(entries_[static_cast<std::size_t>(entry_of_.find(name)->second)].region)));
+  if (options.empty()) fail(region, fmt::format("Decision \"{}\" has no options. List at least one.", name));
+  if (options.size() > 60'000 || entries_.size() > 20'000)
+    fail(region, fmt::format("Decision \"{}\" is one too many, or has more than 60000 options.", name));
+  Entry entry;
+  entry.name = name;
+  entry.region = region;
+  entry.block = block;
+  std::set<std::string> seen;
+  for (const toml::node* option : options) {
+    const std::string text = option_text(*option);
+    if (!seen.insert(text).second)
+      fail(*option, fmt::format("Decision \"{}\" has the option \"{}\" twice. Remove one, or name them "
+                                "apart: {{ name = ..., ... }}.",
+                                name, text));
+    entry.options.push_back(text);
+    const std::optional<double> number = parse_number(text);
+    entry.values.push_back(text == "true" ? 1 : text == "false" ? 0 : number ? *number : text_value(text));
+  }
+  const int id = static_cast<int>(entries_.size());
+  entry_of_.emplace(name, id);
+  entries_.push_back(std::move(entry));
+  return id;
+}
+
+std::string Loader::option_text(const toml::node& node) const {
+  std::string text;
+  if (const auto truth = node.as_boolean()) {
+    text = truth->get() ? "true" : "false";
+  } else if (const auto whole = node.as_integer()) {
+    text = std::to_string(whole->get());
+  } else if (const auto real = node.as_floating_point()) {
+    if (!std::isfinite(real->get())) fail(node, "An option is not a finite number.");
+    text = exact_number(real->get());
+    if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  } else if (const auto words = node.value<std::string>()) {
+    text = *words;
+  } else if (const toml::table* table = node.as_table()) {
+    for (const char* key : {"name", "value", "type"}) {
+      if (!table->contains(key)) continue;
+      if (table->get(key)->is_table()) break;
+      return option_text(*table->get(key));
+    }
+    fail(node,
+         "This option is a table without a name, so candidate files could not name it. Add name = \"...\".");
+  } else {
+    fail(node, "An option must be a number, true or false, a text or a table.");
+  }
+  if (text.empty() || text.find_first_of("\t\r\n\"") != std::string::npos || text.front() == ' ' ||
+      text.back() == ' ')
+    fail(node, fmt::format("\"{}\" cannot name an option: it must not be empty, begin or end with blanks, or "
+                           "hold quotes, tabs or "
+                           "line ends.",
+                           text));
+  // Candidates are also written as "name=option name=option", so blanks would be ambiguous there.
+  std::erase(text, ' ');
+  return text;
+}
+
+double Loader::text_value(std::string_view text) {
+  const auto found = std::find(plan_.texts.begin(), plan_.texts.end(), text);
+  const auto index = found - plan_.texts.begin();
+  if (found == plan_.texts.end()) plan_.texts.emplace_back(text);
+  return kFirstText + static_cast<double>(index);
+}
+
+int Loader::compile(const std::string& text, const toml::source_region& region, const AttributeTable& table,
+                    const std::string& what) {
+  try {
+    Expression expression = compile_expression(
+        text,
+        [&](std::string_view name, std::string_view function) { return resolve(name, function, table); },
+        [&](std::string_view literal) { return text_value(literal); });
+    plan_.expressions.push_back(std::move(expression));
+  } catch (const ExpressionError& error) {
+    std::string hint;
+    if (!error.unknown_name.empty()) hint = suggestion(error.unknown_name, names_in_reach(table));
+    fail(region, fmt::format("{}: {}{}", what, error.what(), hint));
+  }
+  return static_cast<int>(plan_.expressions.size()) - 1;
+}
+
+namespace {
+
+constexpr std::pair<std::string_view, Variable> kVariables[] = {{"in", Variable::in},
+                                                                {"out", Variable::out},
+                                                                {"stride", Variable::stride},
+                                                                {"index", Variable::index},
+                                                                {"depth", Variable::depth},
+                                                                {"in_height", Variable::in_height},
+                                                                {"in_width", Variable::in_width}};
+
+constexpr std::pair<std::string_view, Global> kGlobals[] = {{"classes", Global::classes},
+                                                            {"depth_multiplier", Global::depth_multiplier},
+                                                            {"params", Global::params},
+                                                            {"macs", Global::macs}};
+
+}  // namespace
+
+std::optional<Meaning> Loader::resolve(std::string_view name, std::string_view function,
+                                       const AttributeTable& table) {
+  const auto one = [](Opcode opcode, std::ptrdiff_t index) {
+    return Meaning{{{opcode, static_cast<std::int32_t>(index), 0}}, {}};
+  };
+  const bool constraint = table.surroundings == nullptr;
+  if (!function.empty()) {
+    if (constraint) return std::nullopt;
+    const auto& sources = table.surroundings->sources;
+    const auto found = std::find(sources.begin(), sources.end(), name);
+    if (found == sources.end()) return std::nullopt;
+    return one(Opcode::constant, found - sources.begin());
+  }
+  if (!constraint) {
+    if (const Definition* definition = table.surroundings->definition) {
+      const auto found = std::find(definition->parameters.begin(), definition->parameters.end(), name);
+      if (found != definition->parameters.end())
+        return one(Opcode::parameter, found - definition->parameters.begin());
+      if (name.starts_with("block."))
+        for (const auto& [word, variable] : kVariables)
+          if (name.substr(6) == word) return one(Opcode::block, static_cast<std::ptrdiff_t>(variable));
+    }
+    for (const auto& [word, variable] : kVariables)
+      if (name == word) return one(Opcode::variable, static_cast<std::ptrdiff_t>(variable));
+  }
+  if (const auto value = values_.find(name); value != values_.end())
+    return named_expression(name, *value->second, table);
+  if (const std::optional<int> decision = find_decision(name)) return one(Opcode::decision, *decision);
+  for (const auto& [word, global] : kGlobals)
+    if (name == word && (constraint || global < Global::params))
+      return one(Opcode::global, static_cast<std::ptrdiff_t>(global));
+  return std::nullopt;
+}
+
+// An entry of [values] means its text, read where it is used.
+std::optional<Meaning> Loader::named_expression(std::string_view name, const toml::node& value,
+                                                const AttributeTable& table) {
+  if (const auto number = value.value<double>()) return Meaning{{{Opcode::constant, 0, *number}}, {}};
+  if (++value_nesting_ > 20)
+    fail(value, fmt::format("The value \"{}\" refers to itself. Break the circle.", name));
+  const int expression =
+      compile(value.value<std::string>().value_or(""), value.source(), table, std::string(name));
+  --value_nesting_;
+  const Expression& compiled = plan_.expressions[static_cast<std::size_t>(expression)];
+  return Meaning{compiled.code, compiled.texts};
+}
+
+std::vector<std::string> Loader::names_in_reach(const AttributeTable& table) const {
+  std::vector<std::string> names;
+  if (table.surroundings != nullptr) {
+    for (const auto& [word, variable] : kVariables) names.emplace_back(word);
+    if (const Definition* definition = table.surroundings->definition) {
+      names.insert(names.end(), definition->parameters.begin(), definition->parameters.end());
+      for (const auto& [word, variable] : kVariables) names.push_back(fmt::format("block.{}", word));
+    }
+    names.insert(names.end(), table.surroundings->sources.begin(), table.surroundings->sources.end());
+  }
+  for (const Entry& entry : entries_) names.push_back(entry.name);
+  for (const auto& [name, node] : values_) names.push_back(name);
+  for (const auto& [word, global] : kGlobals) names.emplace_back(word);
+  return names;
+}
+
+std::optional<int> Loader::find_decision(std::string_view name) const {
+  const auto found = entry_of_.find(name);
+  if (found == entry_of_.end()) return std::nullopt;
+  return found->second;
+}
+
+int Loader::source_index(const toml::node& node, const AttributeTable& table, std::string_view name,
+                         const std::string& what) const {
+  const auto& sources = table.surroundings->sources;
+  const auto found = std::find(sources.begin(), sources.end(), name);
+  if (found != sources.end()) return static_cast<int>(found - sources.begin());
+  const std::optional<std::int64_t> number = parse_integer(name);
+  if (number && *number >= 0 && *number < static_cast<std::int64_t>(sources.size()))
+    return static_cast<int>(*number);
+  fail(node, fmt::format("{} names \"{}\", which is no input and no node declared before it.{}", what, name,
+                         suggestion(name, sources)));
+}
+
+// --- Which decisions matter when
+// --------------------------------------------------------------------------------------
+
+// A negative decision stands for graph -1 - decision.
+void Loader::activate(int decision, const Term& term) {
+  if (dead_) return;
+  Term whole = path_;
+  whole.insert(whole.end(), term.begin(), term.end());
+  if (decision >= 0) used_.push_back(decision);
+  if (!sinks_.empty()) {
+    sinks_.back()->push_back({decision, std::move(whole)});
+  } else if (decision < 0) {
+    plan_.graphs[static_cast<std::size_t>(-1 - decision)].condition.add(whole);
+  } else {
+    entries_[static_cast<std::size_t>(decision)].condition.add(whole);
+  }
+}
+
+void Loader::use_expression(int expression) {
+  if (expression < 0) return;
+  for (const int decision : plan_.expressions[static_cast<std::size_t>(expression)].decisions)
+    activate(decision, {});
+}
+
+void Loader::use(SlotId id) {
+  if (id == kNoSlot) return;
+  // By value: nothing below may hold a reference into a vector that grows.
+  const Slot slot = plan_.slots[static_cast<std::size_t>(id)];
+  const bool per_block =
+      slot.decisions.size() > 1 ||
+      (slot.decisions.size() == 1 && entries_[static_cast<std::size_t>(slot.decisions[0])].block > 0);
+  for (std::size_t i = 0; i < slot.decisions.size(); ++i) {
+    std::optional<Term> reached = Term{};
+    if (per_block) reached = at_least(depth_, static_cast<int>(i) + 1);
+    if (per_block && only_block_ != 0 && only_block_ != static_cast<int>(i) + 1) reached.reset();
+    if (reached) activate(slot.decisions[i], *reached);
+  }
+  for (std::size_t option = 0; option < slot.options.size(); ++option) {
+    if (slot.options[option].expression < 0) continue;
+    if (slot.decisions.size() != 1) {
+      use_expression(slot.options[option].expression);
+      continue;
+    }
+    Literal chosen{slot.decisions[0], std::vector<bool>(slot.options.size(), false)};
+    chosen.options[option] = true;
+    path_.push_back(std::move(chosen));
+    use_expression(slot.options[option].expression);
+    path_.pop_back();
+  }
+}
+
+std::optional<std::vector<double>> Loader::static_values(const Slot& slot) const {
+  std::vector<double> values;
+  if (slot.options.size() == 1 && slot.options[0].expression >= 0 && slot.decisions.empty()) {
+    const Expression& expression = plan_.expressions[static_cast<std::size_t>(slot.options[0].expression)];
+    if (!expression.static_value() || expression.decisions.size() != 1) return std::nullopt;
+    const auto decision = static_cast<std::size_t>(expression.decisions[0]);
+    std::vector<std::vector<double>> option_values(entries_.size());
+    option_values[decision] = entries_[decision].values;
+    std::vector<std::uint16_t> choices(entries_.size(), 0);
+    Environment environment;
+    environment.choices = choices.data();
+    environment.option_values = &option_values;
+    for (std::size_t option = 0; option < option_values[decision].size(); ++option) {
+      choices[decision] = static_cast<std::uint16_t>(option);
+      values.push_back(evaluate(expression, environment));
+    }
+    return values;
+  }
+  if (slot.decisions.size() > 1) return std::nullopt;
+  for (const OptionValue& option : slot.options) {
+    if (option.expression >= 0) return std::nullopt;
+    values.push_back(option.constant);
+  }
+  return values;
+}
+
+std::optional<Term> Loader::at_least(SlotId id, int depth) {
+  if (id == kNoSlot) return depth <= 1 ? std::optional<Term>(Term{}) : std::nullopt;
+  const Slot& slot = plan_.slots[static_cast<std::size_t>(id)];
+  const auto values = static_values(slot);
+  if (!values) return Term{};
+  if (values->size() == 1 && slot.decisions.empty() && slot.options[0].expression < 0)
+    return values->front() >= depth ? std::optional<Term>(Term{}) : std::nullopt;
+  Literal literal;
+  literal.decision =
+      slot.decisions.empty()
+          ? plan_.expressions[static_cast<std::size_t>(slot.options[0].expression)].decisions[0]
+          : slot.decisions[0];
+  std::size_t reaching = 0;
+  for (const double value : *values) {
+    literal.options.push_back(value >= depth);
+    if (value >= depth) ++reaching;
+  }
+  if (reaching == 0) return std::nullopt;
+  if (reaching == values->size()) return Term{};
+  return Term{literal};
+}
+
+}  // namespace assay::plan
