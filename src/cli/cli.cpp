@@ -1,0 +1,91 @@
+#include "assay/cli/cli.hpp"
+
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+#include "assay/runtime/runtime.hpp"
+
+#include "commands.hpp"
+#include "common.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <new>
+
+#include <fmt/format.h>
+
+namespace assay {
+namespace cli {
+
+std::span<const Command> commands() {
+  static const std::vector<Command> all = {search_command(), score_command(), estimate_command(),
+                                           train_command(),  space_command(), export_command()};
+  return all;
+}
+
+namespace {
+
+std::string overview() {
+  std::string text =
+      "assay picks neural architectures before training them: zero-shot scores, latency and memory on a "
+      "given\n"
+      "accelerator, search over both, training of the shortlist only.\n\n"
+      "usage: assay COMMAND ...\n\n";
+  for (const Command& command : commands())
+    text += fmt::format("  {:<10} {}\n", command.name, command.summary);
+  text +=
+      "\nassay COMMAND --help explains each with an example. Results go to standard output, progress to "
+      "standard error.\n"
+      "Exit codes: 0 all well, 2 wrong usage or invalid input, 3 an internal fault, 130 interrupted without "
+      "a result.\n";
+  return text;
+}
+
+int dispatch(std::span<const std::string> arguments) {
+  if (arguments.empty()) {
+    fmt::print(stderr, "{}", overview());
+    return 2;
+  }
+  const std::string& name = arguments[0];
+  if (name == "--help" || name == "-h" || name == "help") {
+    fmt::print("{}", overview());
+    return 0;
+  }
+  if (name == "--version") {
+    fmt::print("assay {} ({})\n", assay_version, runtime_description());
+    return 0;
+  }
+  const auto found = std::ranges::find(commands(), name, &Command::name);
+  if (found == commands().end()) {
+    std::vector<std::string> names;
+    for (const Command& command : commands()) names.push_back(command.name);
+    throw InputError(
+        fmt::format("assay: there is no command \"{}\".{} See: assay --help", name, suggestion(name, names)));
+  }
+  const auto rest = arguments.subspan(1);
+  if (std::ranges::find(rest, "--help") != rest.end()) {
+    fmt::print("{}", help_of(*found));
+    return 0;
+  }
+  return found->run(Arguments(*found, rest));
+}
+
+}  // namespace
+}  // namespace cli
+
+int run_command_line(std::span<const std::string> arguments) {
+  try {
+    return cli::dispatch(arguments);
+  } catch (const Error& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "Memory is exhausted. Lower --batch or --workers.\n");
+    return 3;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "Internal fault: {}. Please report it with the command that caused it.\n",
+               error.what());
+    return 3;
+  }
+}
+
+}  // namespace assay

@@ -1,0 +1,20 @@
+// The commands, one file each.
+#pragma once
+
+#include "arguments.hpp"
+
+#include <span>
+
+namespace assay::cli {
+
+Command search_command();
+Command score_command();
+Command estimate_command();
+Command train_command();
+Command export_command();
+Command space_command();
+
+// All of them, in the order of the help.
+std::span<const Command> commands();
+
+}  // namespace assay::cli

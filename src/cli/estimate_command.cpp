@@ -1,0 +1,127 @@
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+#include "assay/estimate/memory.hpp"
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "terminal.hpp"
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+// Subgraphs of one network, in execution order.
+void add_layers(Table& table, const Estimator& estimator, const Network& network, std::int64_t row) {
+  for (const SubgraphPrediction& part : estimator.explain(network)) {
+    table.rows.push_back({row, std::string(network.name(part.first)), describe(part.subgraph),
+                          part.latency_ms, 100 * part.share, 100 * part.lane_efficiency,
+                          std::string(to_string(part.bound)), part.extrapolated});
+  }
+}
+
+Table layer_table() {
+  return {.columns = {{"row", "", Style::number},
+                      {"operator", "operator", Style::text},
+                      {"subgraph", "subgraph", Style::text},
+                      {"latency_ms", "latency (ms)", Style::fixed},
+                      {"share_percent", "share", Style::percent},
+                      {"lane_efficiency_percent", "lanes filled", Style::percent},
+                      {"bound", "bound by", Style::text},
+                      {"extrapolated", "", Style::text}},
+          .rows = {}};
+}
+
+int run(const Arguments& arguments) {
+  const Output output(arguments);
+  const Workload workload(arguments);
+  const auto estimator = make_estimator(arguments, [&] {
+    if (workload.space() != nullptr) return sample_networks(*workload.space(), 100);
+    std::vector<Network> networks;
+    networks.push_back(canonical(workload.network(workload.items()[0])));
+    return networks;
+  });
+  if (!estimator) {
+    throw InputError(
+        "assay estimate: say for which hardware, with --accelerator FILE or --estimator FILE. "
+        "Accelerator files are in spaces/accelerators.");
+  }
+
+  const bool people = output.format() == Format::table;
+  const bool layers_wanted = arguments.flag("layers") || (people && workload.items().size() == 1);
+  Table table = result_table(workload, output,
+                             {{"latency_ms", "latency (ms)", Style::fixed},
+                              {"latency_low_ms", "low", Style::fixed},
+                              {"latency_high_ms", "high", Style::fixed},
+                              {"peak_memory_bytes", "memory", Style::bytes},
+                              {"params", "params", Style::count},
+                              {"macs", "MACs", Style::count},
+                              {"extrapolated", "extrapolated", Style::text},
+                              {"status", people ? "status" : "", Style::text}});
+  Table layers = layer_table();
+
+  std::size_t failed = 0;
+  std::string failure;
+  std::int64_t row = 0;
+  for (const Item& item : workload.items()) {
+    ++row;
+    std::vector<Cell> cells;
+    try {
+      const Network declared = workload.network(item);
+      const Network executed = canonical(declared);
+      const Prediction p = estimator->predict(executed);
+      cells = {p.latency_ms,          p.latency_low_ms,
+               p.latency_high_ms,     peak_memory_bytes(estimator->accelerator(), executed),
+               declared.parameters(), declared.macs(),
+               p.extrapolated,        std::string("ok")};
+      if (layers_wanted) add_layers(layers, *estimator, executed, row);
+    } catch (const InputError& error) {
+      failure = error.what();
+      ++failed;
+      cells.resize(7);
+      cells.emplace_back("not_buildable: " + failure);
+    }
+    add_result(table, workload, item, std::move(cells));
+  }
+  if (failed == workload.items().size()) throw InputError(failure);
+  if (failed > 0 && !output.quiet())
+    note(fmt::format("{} candidates cannot be built; their status says why.", failed));
+
+  if (people && layers_wanted) {
+    output.write(layers.to_text(terminal_width(), use_colour()) + "\n" +
+                 table.to_text(terminal_width(), use_colour()));
+  } else {
+    output.write(layers_wanted ? layers : table);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command estimate_command() {
+  return {
+      .name = "estimate",
+      .summary = "latency, memory, parameters and MACs on an accelerator, subgraph by subgraph",
+      .positionals = "SPACE.toml | NETWORK.json",
+      .max_positionals = 1,
+      .description =
+          "Predicts latency by regression over the subgraphs that the accelerator runs as one, with a 90 % "
+          "interval;\n"
+          "\"extrapolated\" says that a subgraph lies outside of what was measured. Peak memory follows the\n"
+          "accelerator file. params and macs count what is declared, dead branches included.",
+      .groups =
+          {input_options(),
+           estimator_options(),
+           {"Details",
+            {{"layers", "",
+              "a row per subgraph: its share of the latency, how well it fills the lanes, what bounds it",
+              ""}}},
+           output_options()},
+      .example =
+          "  assay estimate spaces/mobilenetv2.toml --sample 10 --accelerator "
+          "spaces/accelerators/edge_npu_16.toml\n"
+          "  assay estimate network.json --accelerator spaces/accelerators/edge_npu_16.toml --layers",
+      .run = run};
+}
+
+}  // namespace assay::cli

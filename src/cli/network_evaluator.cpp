@@ -1,0 +1,92 @@
+#include "network_evaluator.hpp"
+
+#include "assay/base/error.hpp"
+#include "assay/estimate/memory.hpp"
+
+#include "interrupt.hpp"
+#include "terminal.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <vector>
+
+namespace assay::cli {
+
+NetworkEvaluator::NetworkEvaluator(const Space& space, const Estimator* estimator,
+                                   const ScoreSettings& settings, int workers)
+    : space_(space),
+      estimator_(estimator),
+      scorer_(settings),
+      directions_(score_directions(settings.scores)),
+      pool_(workers) {
+  sessions_.resize(static_cast<std::size_t>(pool_.size()));
+  if (estimator_ != nullptr) {
+    for (auto& session : sessions_) session.emplace(*estimator_);
+  }
+}
+
+GateResult NetworkEvaluator::gate_one(const Candidate& candidate,
+                                      std::optional<Estimator::Session>& session) const {
+  GateResult result;
+  try {
+    const Network declared = space_.decode(candidate);
+    const Identity identity = identify(declared);
+    result.fingerprint = identity.fingerprint;
+    result.costs.params = declared.parameters();
+    result.costs.macs = declared.macs();
+    // What runs is the network without dead and zero operators; most candidates have none.
+    std::optional<Network> reduced;
+    if (!identity.minimal) reduced = canonical(declared);
+    const Network& executed = reduced ? *reduced : declared;
+    if (!session) {
+      result.costs.peak_memory_bytes = peak_activation_bytes(executed, {});
+      return result;
+    }
+    const Prediction prediction = session->predict(executed);
+    result.costs.latency_ms = prediction.latency_ms;
+    result.costs.latency_low_ms = prediction.latency_low_ms;
+    result.costs.latency_high_ms = prediction.latency_high_ms;
+    result.costs.extrapolated = prediction.extrapolated;
+    result.costs.peak_memory_bytes = peak_memory_bytes(estimator_->accelerator(), executed);
+  } catch (const InputError& error) {
+    result.failure = error.what();
+  }
+  return result;
+}
+
+void NetworkEvaluator::gate(std::span<const Candidate> candidates, std::span<GateResult> results) {
+  // One contiguous chunk per worker: a candidate takes microseconds, too little to be handed out one by one.
+  const auto chunks = static_cast<std::int64_t>(sessions_.size());
+  const auto count = static_cast<std::int64_t>(candidates.size());
+  pool_.run(chunks, [&](Worker&, std::int64_t chunk) {
+    for (std::int64_t i = chunk * count / chunks; i < (chunk + 1) * count / chunks; ++i) {
+      const auto index = static_cast<std::size_t>(i);
+      results[index] = gate_one(candidates[index], sessions_[static_cast<std::size_t>(chunk)]);
+    }
+  });
+}
+
+std::size_t NetworkEvaluator::score(std::span<const Candidate> candidates, std::span<ScoreRow> rows,
+                                    std::stop_token stop) {
+  std::vector<char> done(candidates.size(), 0);
+  pool_.run(static_cast<std::int64_t>(candidates.size()), [&](Worker& worker, std::int64_t i) {
+    if (stop.stop_requested() || InterruptGuard::requested()) return;
+    const auto index = static_cast<std::size_t>(i);
+    const Clock clock;
+    const ScoreRecord record = scorer_.score(worker, space_.decode(candidates[index]));
+    rows[index].scores = record.values;
+    rows[index].status = record.ok() ? "" : record.status;
+    rows[index].seconds = clock.seconds();
+    done[index] = 1;
+  });
+  return static_cast<std::size_t>(std::ranges::find(done, 0) - done.begin());
+}
+
+std::vector<double> NetworkEvaluator::rank(std::span<const double> scores, std::size_t count) {
+  RankArchive archive(directions_);
+  const std::size_t width = directions_.size();
+  for (std::size_t i = 0; i < count; ++i) archive.add(scores.subspan(i * width, width));
+  return archive.scores();
+}
+
+}  // namespace assay::cli

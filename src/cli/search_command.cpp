@@ -1,0 +1,280 @@
+#include "assay/base/error.hpp"
+#include "assay/base/file.hpp"
+#include "assay/base/hash.hpp"
+#include "assay/base/text.hpp"
+#include "assay/search/search.hpp"
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "interrupt.hpp"
+#include "network_evaluator.hpp"
+#include "run_recorder.hpp"
+#include "shortlist.hpp"
+#include "terminal.hpp"
+#include "training.hpp"
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace assay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+Budget budget_of(const Arguments& arguments, bool has_estimator) {
+  Budget budget;
+  const auto limit = [&](const char* option, Metric metric, double unit) {
+    if (const auto value = arguments.number(option, 0, 1e15)) budget.set(metric, *value * unit);
+  };
+  limit("latency-ms", Metric::latency, 1);
+  limit("memory-kib", Metric::memory, 1024);
+  limit("params", Metric::params, 1);
+  limit("macs", Metric::macs, 1);
+  if (budget.limited(Metric::latency) && !has_estimator) {
+    throw InputError(
+        "assay search: --latency-ms needs to know the hardware. Add --accelerator FILE or --estimator FILE.");
+  }
+  return budget;
+}
+
+// A candidate as text, or the first row of a candidate file.
+Candidate read_candidate(const Space& space, const std::string& text) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(text, ignored)) return candidate_from_text(space, text, "--baseline");
+  std::ifstream in(text);
+  CandidateReader reader(space, in, text);
+  CandidateRow row;
+  if (!reader.next(row))
+    throw InputError(fmt::format("{}: the file holds no candidate. Add a row below the header.", text));
+  return row.candidate;
+}
+
+SearchSettings settings_of(const Arguments& arguments, const Space& space, bool has_estimator) {
+  SearchSettings settings;
+  settings.strategy.name = arguments.required_text("strategy");
+  settings.strategy.seed = static_cast<std::uint64_t>(arguments.integer("seed", 0, INT64_MAX).value());
+  settings.budget = budget_of(arguments, has_estimator);
+  settings.front_metric = has_estimator ? Metric::latency : Metric::macs;
+  settings.evaluations = arguments.integer("evaluations", 1, 1'000'000'000).value();
+  settings.shortlist = static_cast<int>(arguments.integer("shortlist", 1, 10000).value());
+  if (const auto baseline = arguments.text("baseline"))
+    settings.initial.push_back(read_candidate(space, *baseline));
+  return settings;
+}
+
+// Everything that decides what a search finds; a journal of other settings is not continued.
+std::string settings_json(const SearchSettings& settings, const ScoreSettings& scores, const Space& space) {
+  nlohmann::ordered_json json;
+  json["strategy"] = settings.strategy.name;
+  json["evaluations"] = settings.evaluations;
+  json["generation"] = settings.generation;
+  json["shortlist"] = settings.shortlist;
+  json["batch"] = scores.batch;
+  json["repeats"] = scores.repeats;
+  for (const Metric metric : all_metrics) {
+    if (settings.budget.limited(metric))
+      json["budget"][std::string(metric_name(metric))] = settings.budget.limit(metric);
+  }
+  for (const Candidate& candidate : settings.initial) json["initial"].push_back(to_text(space, candidate));
+  return json.dump();
+}
+
+// runs/SPACE-N.journal: the first N that is free, or the last that exists.
+std::string run_path(const Arguments& arguments, const Space& space) {
+  if (const auto path = arguments.text("run")) return *path;
+  const auto numbered = [&](int n) { return fmt::format("runs/{}-{}.journal", space.name(), n); };
+  int n = 1;
+  while (fs::exists(numbered(n))) ++n;
+  if (arguments.flag("resume")) {
+    if (n == 1)
+      throw InputError(
+          fmt::format("{}: there is no run to continue. Name its journal with --run FILE.", numbered(1)));
+    return numbered(n - 1);
+  }
+  std::error_code error;
+  fs::create_directories("runs", error);
+  if (error) {
+    throw InputError(fmt::format(
+        "runs: the folder for the run's journal cannot be made: {}. Choose a place with --run FILE.",
+        error.message()));
+  }
+  return numbered(n);
+}
+
+RunIdentity identity_of(const SearchSettings& settings, const ScoreSettings& scores, const Space& space,
+                        const std::optional<Estimator>& estimator) {
+  RunIdentity identity;
+  identity.assay_version = assay_version;
+  identity.seed = settings.strategy.seed;
+  identity.settings_json = settings_json(settings, scores, space);
+  identity.space_name = space.name();
+  identity.space_text = read_file(space.source());
+  identity.space_fingerprint = space.fingerprint();
+  for (const Decision& decision : space.decisions())
+    identity.decisions.push_back({decision.name, decision.options});
+  if (estimator) {
+    identity.accelerator_name = estimator->accelerator().name;
+    identity.accelerator_text = to_toml(estimator->accelerator());
+    identity.accelerator_fingerprint = hash_text(estimator->to_json());
+  }
+  identity.scores = scores.scores;
+  return identity;
+}
+
+std::string rejections_text(const Counts& counts) {
+  std::string text;
+  for (const auto& [reason, rejection] : rejections_of(counts)) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", reason, rejection.count);
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string progress_text(const Progress& p, const SearchSettings& settings, double seconds) {
+  const double rate = static_cast<double>(p.counts.evaluated - p.recalled) / seconds;
+  std::string text = fmt::format("{}/{} evaluated  {:.1f}/s  rejected: {}  duplicates {}", p.counts.evaluated,
+                                 settings.evaluations, rate, rejections_text(p.counts), p.counts.duplicates);
+  if (p.best >= 0) {
+    const Costs& costs = p.cohort.costs(p.best);
+    text += settings.front_metric == Metric::latency
+                ? fmt::format("  best at {:.3f} ms", costs.latency_ms)
+                : fmt::format("  best at {} MACs", human_count(static_cast<double>(costs.macs)));
+  }
+  if (rate > 0)
+    text += fmt::format(
+        "  {} left", human_duration(static_cast<double>(settings.evaluations - p.counts.evaluated) / rate));
+  return text;
+}
+
+std::string_view reason_text(StopReason reason) {
+  switch (reason) {
+    case StopReason::evaluations:
+      return "as many as asked for";
+    case StopReason::exhausted:
+      return "the whole space has been seen";
+    case StopReason::stalled:
+      return "nothing new was found for a long time";
+    case StopReason::stopped:
+      return "stopped on request";
+  }
+  throw InternalError("a search ended for an unknown reason");
+}
+
+int run(const Arguments& arguments) {
+  const Output output(arguments);
+  const ScoreSettings scores = score_settings(arguments);
+  if (arguments.positionals().empty())
+    throw InputError("assay search: name a space file. See: assay search --help");
+  const Space space = Space::load(arguments.positionals()[0]);
+  const auto estimator = make_estimator(arguments, [&] { return sample_networks(space, 100); });
+  const SearchSettings settings = settings_of(arguments, space, estimator.has_value());
+  const TrainOptions training = train_options(arguments);
+  // A data set that is missing must not be found out after the search.
+  std::optional<Dataset> dataset;
+  if (const auto name = arguments.text("train")) dataset = load_dataset(*name);
+
+  const RunIdentity identity = identity_of(settings, scores, space, estimator);
+  const std::string path = run_path(arguments, space);
+  RunJournal journal =
+      arguments.flag("resume") ? RunJournal::resume(path, identity) : RunJournal::create(path, identity);
+  if (!output.quiet()) {
+    note(fmt::format("{}: {} candidates. Journal: {}", space.name(), space.size().digits, path));
+  }
+
+  const InterruptGuard guard;
+  NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, scores, worker_count(arguments));
+  RunRecorder recorder(journal);
+  ProgressLine line(output.quiet());
+  std::stop_source stop;
+  const Clock clock;
+  const auto progress = [&](const Progress& p) {
+    if (InterruptGuard::requested()) stop.request_stop();
+    if (line.due()) {
+      line.show(static_cast<double>(p.counts.evaluated) / static_cast<double>(settings.evaluations),
+                progress_text(p, settings, clock.seconds()));
+    }
+  };
+  const SearchResult result = run_search(space, evaluator, settings, {&recorder, progress, stop.get_token()});
+  line.clear();
+  recorder.record(result);
+  if (!output.quiet()) {
+    const Counts& c = result.counts;
+    note(
+        fmt::format("{} evaluated in {} ({}); {} proposed, {} duplicates, rejected: {}; {} scores failed; {} "
+                    "on the Pareto front.",
+                    c.evaluated, human_duration(clock.seconds()), reason_text(result.reason), c.proposed,
+                    c.duplicates, rejections_text(c), c.failed, result.front.size()));
+  }
+
+  std::optional<Baseline> baseline;
+  if (!settings.initial.empty()) baseline = evaluate_baseline(settings.initial[0], evaluator, result.cohort);
+  Shortlist shortlist(space, settings.front_metric, result, scores.scores, baseline ? &*baseline : nullptr);
+  if (result.reason == StopReason::stopped) {
+    journal.set_state("stopped", "interrupted during the search");
+    shortlist.write(output);
+    if (!output.quiet()) note(fmt::format("Continue with the same command and --run {} --resume.", path));
+    return 130;
+  }
+  if (dataset) {
+    if (output.format() == Format::table) shortlist.write(output);
+    shortlist.train(*dataset, training, journal, output.quiet());
+    if (InterruptGuard::requested()) {
+      journal.set_state("stopped", "interrupted during training");
+      shortlist.write(output);
+      if (!output.quiet()) note(fmt::format("Continue with the same command and --run {} --resume.", path));
+      return 130;
+    }
+  }
+  journal.set_state("finished", "");
+  journal.close();
+  shortlist.write(output);
+  return 0;
+}
+
+}  // namespace
+
+Command search_command() {
+  const SearchSettings usual;
+  return {
+      .name = "search",
+      .summary = "the main job: search a space under budgets, print the Pareto shortlist, train it",
+      .positionals = "SPACE.toml",
+      .max_positionals = 1,
+      .description =
+          "Searches for networks with a high rank score and a low latency (without hardware: few MACs) that "
+          "meet the\n"
+          "budgets, prints a shortlist along the Pareto front, and trains it when --train names a data set. "
+          "Every step is\n"
+          "journalled: after an interruption the same command with --resume continues and ends with the same "
+          "result.",
+      .groups = {estimator_options(),
+                 {"Budgets (a candidate over any of them is not scored)",
+                  {{"latency-ms", "MS", "estimated latency", ""},
+                   {"memory-kib", "KIB", "peak memory, as the accelerator counts it", ""},
+                   {"params", "N", "parameters", ""},
+                   {"macs", "N", "multiply-accumulates", ""}}},
+                 {"Search",
+                  {{"evaluations", "N", "distinct candidates to score", std::to_string(usual.evaluations)},
+                   {"shortlist", "N", "networks to choose along the front", std::to_string(usual.shortlist)},
+                   {"strategy", "NAME", join(strategy_names(), " or "), usual.strategy.name},
+                   {"baseline", "CANDIDATE",
+                    "text or file; tried first, and every result is reported as reduction against it", ""},
+                   {"seed", "N", "seed of everything random", "1"},
+                   {"run", "FILE", "the run's journal; runs/SPACE-N.journal when not given", ""},
+                   {"resume", "", "continue the run of --run, or the newest one in runs/", ""}}},
+                 score_options(),
+                 {"Training the shortlist",
+                  {{"train", "DATASET",
+                    "fashion-mnist, cifar-10, or a directory with IDX or CIFAR-10 binary files", ""}}},
+                 training_options(),
+                 output_options()},
+      .example =
+          "  assay search spaces/ibn_fashion.toml --accelerator spaces/accelerators/edge_npu_16.toml \\\n"
+          "    --latency-ms 0.5 --memory-kib 96 --evaluations 2000 --shortlist 5 --train fashion-mnist",
+      .run = run};
+}
+
+}  // namespace assay::cli

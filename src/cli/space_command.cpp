@@ -1,0 +1,80 @@
+#include "assay/base/error.hpp"
+#include "assay/base/file.hpp"
+#include "assay/base/text.hpp"
+#include "assay/network/json.hpp"
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "terminal.hpp"
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+int run_space(const Arguments& arguments) {
+  const Output output(arguments);
+  if (arguments.positionals().empty())
+    throw InputError("assay space: name a space file. See: assay space --help");
+  const Space space = Space::load(arguments.positionals()[0]);
+  Table table{.columns = {{"decision", "decision", Style::text},
+                          {"count", "options", Style::number},
+                          {"options", "", Style::text}},
+              .rows = {}};
+  if (output.format() == Format::table) table.columns[2].heading = "texts";
+  for (const Decision& decision : space.decisions()) {
+    table.rows.push_back(
+        {decision.name, static_cast<std::int64_t>(decision.options.size()), join(decision.options, " ")});
+  }
+  if (output.format() != Format::table) {
+    output.write(table);
+    return 0;
+  }
+  const Space::Size size = space.size();
+  output.write(fmt::format(
+      "{}: {} decisions, {} distinct candidates{}\n\n{}", space.name(), space.decisions().size(), size.digits,
+      size.constraints_counted ? "" : " before constraints", table.to_text(terminal_width(), use_colour())));
+  return 0;
+}
+
+int run_export(const Arguments& arguments) {
+  const Output output(arguments);
+  const Workload workload(arguments);
+  if (workload.items().size() != 1) {
+    throw InputError(fmt::format(
+        "assay export: {} candidates were selected, but one network is written. Give --candidate TEXT.",
+        workload.items().size()));
+  }
+  output.write(to_json(workload.network(workload.items()[0])));
+  return 0;
+}
+
+}  // namespace
+
+Command space_command() {
+  return {.name = "space",
+          .summary = "what a space file declares: its decisions, their options, how many candidates",
+          .positionals = "SPACE.toml",
+          .max_positionals = 1,
+          .description = "Reads and checks a space file and lists its decisions.",
+          .groups = {output_options()},
+          .example = "  assay space spaces/nasbench201.toml",
+          .run = run_space};
+}
+
+Command export_command() {
+  return {
+      .name = "export",
+      .summary = "the network of a candidate as JSON",
+      .positionals = "SPACE.toml",
+      .max_positionals = 1,
+      .description =
+          "Writes the operator graph that a candidate decodes to; score, estimate and train read such files.",
+      .groups = {input_options(), output_options()},
+      .example =
+          "  assay export spaces/nasbench201.toml --candidate \"cell.edge_0_1=conv3x3 ...\" --out "
+          "network.json",
+      .run = run_export};
+}
+
+}  // namespace assay::cli

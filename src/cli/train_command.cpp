@@ -1,0 +1,96 @@
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "interrupt.hpp"
+#include "terminal.hpp"
+#include "training.hpp"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+int run(const Arguments& arguments) {
+  const Output output(arguments);
+  TrainOptions options = train_options(arguments);
+  const std::string dataset_name = arguments.required_text("data");
+  const Workload workload(arguments);
+  const auto checkpoint = arguments.text("checkpoint");
+  if (checkpoint && workload.items().size() > 1) {
+    throw InputError(fmt::format(
+        "assay train: --checkpoint holds one network, but {} were selected. Train them one by one.",
+        workload.items().size()));
+  }
+  options.checkpoint = checkpoint.value_or("");
+  options.resume = arguments.flag("resume");
+  if (options.resume && !checkpoint)
+    throw InputError("assay train: --resume needs --checkpoint FILE to continue from.");
+  if (options.resume && !std::filesystem::exists(*checkpoint)) {
+    throw InputError(fmt::format("{}: there is no checkpoint to continue from. Leave --resume out to begin.",
+                                 *checkpoint));
+  }
+
+  const Dataset dataset = load_dataset(dataset_name);
+  const InterruptGuard guard;
+  Table table = result_table(workload, output,
+                             {{"test_accuracy_percent", "test accuracy", Style::percent},
+                              {"train_loss", "training loss", Style::number},
+                              {"params", "params", Style::count},
+                              {"macs", "MACs", Style::count},
+                              {"seconds", "time", Style::duration},
+                              {"status", "status", Style::text}});
+  for (std::size_t i = 0; i < workload.items().size() && !InterruptGuard::requested(); ++i) {
+    const Item& item = workload.items()[i];
+    const Network network = workload.network(item);
+    const TrainResult result =
+        train_with_progress(network, dataset, options,
+                            fmt::format("network {} of {}", i + 1, workload.items().size()), output.quiet());
+    add_result(table, workload, item,
+               {result.test_accuracy ? Cell(100 * *result.test_accuracy) : Cell(),
+                result.history.empty() ? Cell() : Cell(result.history.back().train_loss),
+                network.parameters(), network.macs(), result.seconds,
+                result.reason.empty() ? std::string(to_string(result.status)) : result.reason});
+    if (!output.quiet()) {
+      for (std::size_t epoch = 0; epoch < result.history.size(); ++epoch) {
+        const EpochRecord& record = result.history[epoch];
+        note(fmt::format("network {}: epoch {}  training loss {:.4f}  test accuracy {:.2f} %  {}", i + 1,
+                         epoch + 1, record.train_loss, 100 * record.test_accuracy,
+                         human_duration(record.seconds)));
+      }
+    }
+  }
+  output.write(table);
+  return InterruptGuard::requested() ? 130 : 0;
+}
+
+}  // namespace
+
+Command train_command() {
+  return {
+      .name = "train",
+      .summary = "train candidates or one network on an image data set",
+      .positionals = "SPACE.toml | NETWORK.json",
+      .max_positionals = 1,
+      .description =
+          "SGD with Nesterov momentum, cosine schedule with warm-up, on both cores. Data sets: fashion-mnist "
+          "(Debian's\n"
+          "dataset-fashion-mnist), cifar-10, or a directory with IDX files or CIFAR-10 binary batches.",
+      .groups = {{"Data", {{"data", "DATASET", "fashion-mnist, cifar-10 or a directory", ""}}},
+                 input_options(),
+                 training_options(),
+                 {"Running",
+                  {{"workers", "N", "threads, 1 or 2; 0 is one per core. Results do not depend on it", "0"},
+                   {"checkpoint", "FILE", "where the state of one training is kept", ""},
+                   {"resume", "", "continue from --checkpoint", ""}}},
+                 output_options()},
+      .example =
+          "  assay train spaces/ibn_fashion.toml --sample 1 --data fashion-mnist --epochs 2\n"
+          "  assay train network.json --data ~/cifar-10 --epochs 20 --checkpoint network.checkpoint",
+      .run = run};
+}
+
+}  // namespace assay::cli
