@@ -20,9 +20,10 @@
 // equal conditions share one compiled network, one forward and one backward pass.
 //
 // Values are functions of the network's fingerprint, the settings and the machine's instruction set: the same
-// for every worker, every order, and whichever other scores are asked for. Inputs, labels and gradient seeds
-// are the same for all networks of a seed (common random numbers make ranks more stable); weights are drawn
-// per fingerprint.
+// bits for every worker and every order. Which other scores are asked for moves rounding only (a shared pass
+// keeps tensors apart that a pass of its own would fuse): relative differences below 1e-4. Inputs, labels and
+// gradient seeds are the same for all networks of a seed (common random numbers make ranks more stable);
+// weights are drawn per fingerprint.
 #pragma once
 
 #include "assay/network/network.hpp"

@@ -1,0 +1,276 @@
+#include "assay/base/error.hpp"
+#include "assay/score/score.hpp"
+
+#include "score_networks.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include <doctest/doctest.h>
+
+using namespace assay;
+
+namespace {
+
+std::vector<std::string> all_scores() {
+  std::vector<std::string> names;
+  for (const ScoreInfo& info : score_registry()) names.emplace_back(info.name);
+  return names;
+}
+
+std::vector<std::uint64_t> bits(const std::vector<double>& values) {
+  std::vector<std::uint64_t> result;
+  for (const double value : values) result.push_back(std::bit_cast<std::uint64_t>(value));
+  return result;
+}
+
+std::string message_of(auto&& action) {
+  try {
+    action();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+// Every score has a finite value, or none and a named reason.
+void check_well_formed(const ScoreRecord& record, const std::vector<std::string>& scores) {
+  REQUIRE(record.values.size() == scores.size());
+  for (std::size_t k = 0; k < scores.size(); ++k) {
+    CAPTURE(scores[k]);
+    CAPTURE(record.status);
+    const bool named = record.status.find(" " + scores[k]) != std::string::npos;
+    CHECK(std::isfinite(record.values[k]) == !named);
+    CHECK_FALSE(std::isinf(record.values[k]));
+  }
+}
+
+ScoreRecord score_all(const Network& network, int batch = 4) {
+  Worker worker;
+  const Scorer scorer({.scores = all_scores(), .batch = batch, .seed = 3});
+  ScoreRecord record = scorer.score(worker, network);
+  check_well_formed(record, all_scores());
+  return record;
+}
+
+double value_of(const ScoreRecord& record, std::string_view score) {
+  const auto names = all_scores();
+  return record.values[static_cast<std::size_t>(std::ranges::find(names, score) - names.begin())];
+}
+
+bool mentions(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("the registry says of every score what it is and under which conditions") {
+  const auto registry = score_registry();
+  CHECK(registry.size() == 11);
+  for (const ScoreInfo& info : registry) {
+    CAPTURE(info.name);
+    CHECK(find_score(info.name) == &info);
+    CHECK_FALSE(info.summary.empty());
+    CHECK_FALSE(info.formula.empty());
+    CHECK_FALSE(info.source.empty());
+    CHECK_FALSE(info.range.empty());
+    CHECK((info.direction == 1 || info.direction == -1));
+    CHECK(info.conditions.has_value() == (info.cost != ScoreCost::none));
+    if (info.conditions) CHECK(mentions(describe(*info.conditions), "weights "));
+  }
+  CHECK(find_score("none") == nullptr);
+  CHECK_NOTHROW(validate({.scores = default_scores()}));
+}
+
+TEST_CASE("settings that mean nothing are refused with the remedy") {
+  CHECK(mentions(message_of([] { validate({.scores = {"synflw"}}); }), "Did you mean \"synflow\"?"));
+  CHECK(mentions(message_of([] { validate({.scores = {}}); }), "Name at least one"));
+  CHECK(mentions(message_of([] { validate({.scores = {"zen", "snip", "zen"}}); }), "\"zen\" is named twice"));
+  CHECK(mentions(message_of([] { validate({.batch = 1}); }), "The batch of scores is 1. Choose 2"));
+  CHECK(mentions(message_of([] { validate({.repeats = 0}); }), "The number of repeats is 0"));
+  CHECK(mentions(message_of([] { Scorer({.scores = {"nothing"}}); }), "Known are: params"));
+  CHECK(mentions(message_of([] { score_directions(std::vector<std::string>{"x"}); }), "no score \"x\""));
+}
+
+TEST_CASE("records do not depend on the run, the worker, or what was scored before") {
+  const Scorer scorer({.scores = all_scores(), .batch = 4, .seed = 5});
+  std::vector<Network> networks;
+  for (std::uint64_t i = 0; i < 6; ++i)
+    networks.push_back(i % 2 == 0 ? test::cell_network(i) : test::bottleneck_network(i));
+  const auto run = [&](int workers, bool reversed) {
+    std::vector<ScoreRecord> records(networks.size());
+    WorkerPool pool(workers);
+    pool.run(static_cast<std::int64_t>(networks.size()), [&](Worker& worker, std::int64_t i) {
+      const auto index =
+          static_cast<std::size_t>(reversed ? static_cast<std::int64_t>(networks.size()) - 1 - i : i);
+      records[index] = scorer.score(worker, networks[index]);
+    });
+    return records;
+  };
+  const auto expected = run(1, false);
+  for (const auto& records : {run(1, true), run(2, false), run(3, true)})
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+      CHECK(records[i].fingerprint == expected[i].fingerprint);
+      CHECK(bits(records[i].values) == bits(expected[i].values));
+      CHECK(records[i].status == expected[i].status);
+    }
+  const Scorer other({.scores = all_scores(), .batch = 4, .seed = 6});
+  Worker worker;
+  CHECK(bits(other.score(worker, networks[0]).values) != bits(expected[0].values));
+}
+
+TEST_CASE("a score has the same value alone and in the pass that all share") {
+  Worker worker;
+  for (const Network& network : {test::cell_network(3), test::bottleneck_network(4)}) {
+    const Scorer together({.scores = all_scores(), .batch = 4});
+    const auto expected = together.score(worker, network).values;
+    const auto names = all_scores();
+    for (std::size_t k = 0; k < names.size(); ++k) {
+      CAPTURE(names[k]);
+      const Scorer alone({.scores = {names[k]}, .batch = 4});
+      CHECK(alone.score(worker, network).values[0] == doctest::Approx(expected[k]).epsilon(1e-4));
+    }
+  }
+}
+
+TEST_CASE("networks of one fingerprint have one value") {
+  // The same function, declared in another order with a dead branch and another title.
+  const auto declare = [](bool other) {
+    NetworkBuilder b({3, 8, 8}, other ? "other" : "one");
+    if (other) test::conv_bn(b, 0, 99, 3);
+    const OpId stem = test::conv_bn(b, 0, 16, 3);
+    b.mark_block(stem, "stem");
+    OpId left, right;
+    if (other) {
+      right = test::conv_bn(b, b.activation(stem, Activation::relu, "r"), 16, 1);
+      left = test::conv_bn(b, b.activation(stem, Activation::relu, "l"), 16, 3);
+    } else {
+      left = test::conv_bn(b, b.activation(stem, Activation::relu, "a"), 16, 3);
+      right = test::conv_bn(b, b.activation(stem, Activation::relu, "b"), 16, 1);
+    }
+    const OpId sum = other ? b.sum(right, left, "+") : b.sum(left, right, "+");
+    b.mark_block(sum, "cell");
+    return std::move(b).finish(test::classifier(b, sum, 10));
+  };
+  const ScoreRecord one = score_all(declare(false)), other = score_all(declare(true));
+  REQUIRE(one.fingerprint == other.fingerprint);
+  CHECK(one.ok());
+  for (std::size_t k = 2; k < one.values.size(); ++k) CHECK(one.values[k] == other.values[k]);
+  // ... but size is what was declared.
+  CHECK(value_of(one, "params") < value_of(other, "params"));
+  CHECK(value_of(one, "macs") < value_of(other, "macs"));
+}
+
+TEST_CASE("repeats are the mean over seeds") {
+  Worker worker;
+  const Network network = test::cell_network(2);
+  const Scorer once({.scores = {"zen"}, .batch = 4}), often({.scores = {"zen"}, .batch = 4, .repeats = 3});
+  const double mean = often.score(worker, network).values[0], first = once.score(worker, network).values[0];
+  CHECK(mean != first);
+  CHECK(mean == doctest::Approx(first).epsilon(0.2));
+}
+
+TEST_CASE("a network without nonlinearity") {
+  NetworkBuilder b({3, 8, 8}, "linear");
+  OpId x = test::conv_bn(b, 0, 8, 3);
+  b.mark_block(x, "a");
+  x = test::conv_bn(b, x, 8, 3);
+  b.mark_block(x, "b");
+  const ScoreRecord record = score_all(std::move(b).finish(test::classifier(b, x, 10)));
+  CHECK(mentions(record.status, "no_activation: naswot"));
+  CHECK(std::isfinite(value_of(record, "snip")));
+  CHECK(std::isfinite(value_of(record, "trainability")));
+}
+
+TEST_CASE("a network whose output is constant") {
+  NetworkBuilder b({3, 8, 8}, "zero");
+  OpId x = test::conv_bn(b, 0, 8, 3);
+  b.mark_block(x, "stem");
+  x = b.zero(x, 8, 1, "none");
+  b.mark_block(x, "cell");
+  x = b.activation(x, Activation::relu, "relu");
+  const ScoreRecord record = score_all(std::move(b).finish(test::classifier(b, x, 10)));
+  CHECK(value_of(record, "params") > 0);
+  CHECK_FALSE(record.ok());
+  CHECK(mentions(record.status, "jacob_cov"));
+}
+
+TEST_CASE("one channel everywhere, and an input of one pixel") {
+  NetworkBuilder narrow({1, 6, 6}, "narrow");
+  OpId x = narrow.activation(test::conv_bn(narrow, 0, 1, 3), Activation::relu, "relu");
+  narrow.mark_block(x, "a");
+  x = narrow.activation(test::conv_bn(narrow, x, 1, 3), Activation::relu, "relu");
+  narrow.mark_block(x, "b");
+  const ScoreRecord thin = score_all(std::move(narrow).finish(test::classifier(narrow, x, 2)));
+  CHECK(value_of(thin, "expressivity") == 0.0);
+
+  NetworkBuilder point({5, 1, 1}, "point");
+  x = point.activation(test::conv_bn(point, 0, 20, 1), Activation::silu, "silu");
+  point.mark_block(x, "a");
+  x = point.activation(test::conv_bn(point, x, 20, 1), Activation::silu, "silu");
+  point.mark_block(x, "b");
+  score_all(std::move(point).finish(point.linear(x, 3, "classifier")));
+}
+
+TEST_CASE("numbers that overflow are a status") {
+  NetworkBuilder b({3, 8, 8}, "deep");
+  OpId x = 0;
+  for (int i = 0; i < 60; ++i) {
+    x = b.activation(b.convolution(x, 64, Window::square(3), "conv"), Activation::relu, "relu");
+    x = b.sum(x, x, "twice");
+    x = b.sum(x, x, "twice");
+    x = b.sum(x, x, "twice");
+    if (i % 10 == 9) b.mark_block(x, "block");
+  }
+  const ScoreRecord record = score_all(std::move(b).finish(test::classifier(b, x, 10)), 2);
+  CHECK(mentions(record.status, "not_finite:"));
+  for (const char* score : {"synflow", "zen", "grad_norm"}) {
+    CAPTURE(score);
+    CHECK(std::isnan(value_of(record, score)));
+  }
+}
+
+TEST_CASE("networks without blocks, without weights, with one block, with a softmax") {
+  NetworkBuilder bare({3, 4, 4}, "bare");
+  const OpId pooled = bare.global_average_pool(0, "pool");
+  const ScoreRecord record = score_all(std::move(bare).finish(pooled));
+  CHECK(mentions(record.status, "no_weights: synflow grad_norm snip"));
+
+  NetworkBuilder one({3, 4, 4}, "one");
+  OpId x = one.activation(test::conv_bn(one, 0, 8, 3), Activation::relu, "relu");
+  one.mark_block(x, "only");
+  one.mark_block(x, "identity");
+  const ScoreRecord single = score_all(std::move(one).finish(test::classifier(one, x, 10)));
+  CHECK(mentions(single.status, "too_few_blocks: progressivity trainability"));
+
+  const auto with_softmax = [](bool softmax) {
+    NetworkBuilder b({3, 6, 6}, "softmax");
+    OpId y = b.activation(test::conv_bn(b, 0, 8, 3), Activation::relu, "relu");
+    y = test::classifier(b, y, 10);
+    if (softmax) y = b.add({.kind = OpKind::softmax}, {y}, "softmax");
+    return std::move(b).finish(y);
+  };
+  Worker worker;
+  // Weights are drawn per fingerprint, so compare what hardly depends on them.
+  const Scorer scorer({.scores = {"grad_norm"}, .batch = 32});
+  CHECK(scorer.score(worker, with_softmax(true)).values[0] ==
+        doctest::Approx(scorer.score(worker, with_softmax(false)).values[0]).epsilon(0.5));
+}
+
+TEST_CASE("trainability prefers gradients that keep their size") {
+  // x + f(x) with a batch-normalised f has a Jacobian of norm above 1; pooling blocks shrink gradients.
+  const auto network = [](bool pools) {
+    NetworkBuilder b({3, 12, 12}, "chain");
+    OpId x = test::conv_bn(b, 0, 16, 3);
+    b.mark_block(x, "stem");
+    for (int i = 0; i < 3; ++i) {
+      x = pools ? b.average_pool(x, Window::square(3), "pool")
+                : test::conv_bn(b, b.activation(x, Activation::leaky_relu, "a", 0.9f), 16, 1);
+      b.mark_block(x, "block");
+    }
+    return std::move(b).finish(test::classifier(b, x, 10));
+  };
+  CHECK(value_of(score_all(network(false), 16), "trainability") >
+        value_of(score_all(network(true), 16), "trainability"));
+}
