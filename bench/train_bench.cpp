@@ -73,6 +73,7 @@ BENCHMARK(training)
     ->ArgNames({"workers", "batch"})
     ->ArgsProduct({{1, 2}, {32, 64, 128}})
     ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
     ->UseRealTime();
 
 void passes_alone(benchmark::State& state) {
@@ -98,6 +99,7 @@ BENCHMARK(passes_alone)
     ->Arg(32)
     ->Arg(64)
     ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
     ->UseRealTime();
 
 void write_image(benchmark::State& state) {
