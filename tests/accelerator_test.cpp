@@ -89,6 +89,12 @@ TEST_CASE("accelerator files: the shipped ones load and survive their canonical 
   CHECK_FALSE(npu.fusion.fuses(Activation::h_swish));
 }
 
+TEST_CASE("accelerator files: any name survives the canonical form") {
+  Accelerator a = tiny_accelerator();
+  a.name = "quote \" backslash \\ line\nbreak \xC3\xA4";
+  CHECK(Accelerator::parse(to_toml(a), "x").name == a.name);
+}
+
 TEST_CASE("accelerator files: the fingerprint follows everything but the description") {
   const std::uint64_t before = tiny_accelerator().fingerprint();
   CHECK(Accelerator::parse("description = \"words\"\n" + std::string(tiny), "x").fingerprint() == before);
@@ -120,6 +126,7 @@ TEST_CASE("accelerator files: errors name file, line, column and remedy") {
 
 TEST_CASE("accelerator files: truncated and garbled ones end in an error or an accelerator") {
   for (std::size_t length = 0; length < tiny.size(); ++length) message_of(tiny.substr(0, length));
+  message_of("x = " + std::string(100000, '['));
   Random random(1, Purpose::sample);
   const std::string alphabet = "=[]\"'{}.,\n #0-9eEnax\xff";
   for (int round = 0; round < 5000; ++round) {

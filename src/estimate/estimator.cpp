@@ -15,7 +15,7 @@ constexpr double extrapolation_deviation = 2;
 
 constexpr std::size_t first_table_size = 1024;
 // Beyond this many subgraphs the cache starts anew: memory stays bounded however long a search runs.
-constexpr std::size_t most_entries = std::size_t{1} << 20;
+constexpr std::size_t most_entries = std::size_t{1} << 18;
 
 Bound bound_of(const Terms& face, const Terms& terms) {
   const double compute = face[lane_cycles] * terms[lane_cycles] + face[weight_swaps] * terms[weight_swaps];

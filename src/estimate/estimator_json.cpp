@@ -54,10 +54,10 @@ KindModel read_kind(const JsonObject& json) {
   }
   json.expect_keys({"rows", "fitted", "lanes", "softness", "face_a", "face_b", "residual", "deviation",
                     "range_low", "range_high"});
-  const auto lanes = json.numbers<lane_dimension_count>("lanes", 1, 65536);
+  const auto lanes = json.integers<lane_dimension_count>("lanes", 1, 65536);
   const auto softness = json.numbers<lane_dimension_count>("softness", 0, 1);
   for (std::size_t d = 0; d < model.lanes.size(); ++d) {
-    model.lanes[d] = {static_cast<int>(lanes[d]), softness[d]};
+    model.lanes[d] = {lanes[d], softness[d]};
   }
   model.roofline.a = json.numbers<term_count>("face_a", 0, largest);
   model.roofline.b = json.numbers<term_count>("face_b", 0, largest);

@@ -66,6 +66,17 @@ class JsonObject {
     return values;
   }
 
+  template <std::size_t n>
+  std::array<int, n> integers(std::string_view key, int low, int high) const {
+    std::array<int, n> values{};
+    const std::array<double, n> read = numbers<n>(key, low, high);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (read[i] != std::floor(read[i])) fail(key, fmt::format("holds {}, but must be integers", read[i]));
+      values[i] = static_cast<int>(read[i]);
+    }
+    return values;
+  }
+
   JsonObject object(std::string_view key) const { return JsonObject(at(key), source_, full_name(key)); }
 
   std::vector<JsonObject> objects(std::string_view key) const {

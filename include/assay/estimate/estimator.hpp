@@ -2,11 +2,11 @@
 // latency is the sum over its subgraphs.
 //
 // Per kind of subgraph the model is
-//   latency = max(A x, B x) * exp(r),
+//   latency = max(A x, B x) * r,
 // a roofline with two faces. x holds lane cycles (work divided by softened lane efficiency, the unroll
 // efficiency of ANNETTE, Wess et al. 2021), changes of weights, off-chip and on-chip bytes, and 1 for the
-// launch; A and B are not negative, so latency never falls when work grows. r regresses what is left on the
-// logarithms of the shape (ridge), only where cross-validation says that it helps. Relative errors are
+// launch. A and B are not negative: the roofline never falls when work grows. r is a ridge regression of what
+// is left on the logarithms of the shape, and 1 unless cross-validation favours it. Relative errors are
 // minimised.
 #pragma once
 
