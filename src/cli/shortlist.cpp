@@ -23,7 +23,7 @@ std::string recipe_text(const Dataset& dataset, const TrainOptions& o) {
 }
 
 double reduction_percent(double value, double baseline) {
-  return 100 * (1 - value / baseline);
+  return percent(1 - value / baseline);
 }
 
 }  // namespace
@@ -132,7 +132,7 @@ std::vector<Cell> Shortlist::row(std::size_t rank, const Output& output) const {
   std::vector<Cell> row = {static_cast<std::int64_t>(rank + 1)};
   if (trained_) {
     const auto found = trainings_.find(evaluation);
-    row.push_back(found != trainings_.end() ? Cell(100 * found->second.test_accuracy) : Cell());
+    row.push_back(found != trainings_.end() ? Cell(percent(found->second.test_accuracy)) : Cell());
     if (people) row.push_back(found != trainings_.end() ? Cell(found->second.seconds) : Cell());
   }
   row.emplace_back(rank_score);
@@ -188,8 +188,8 @@ void Shortlist::write(const Output& output) const {
   for (std::size_t rank = 0; rank < result_.shortlist.size(); ++rank) {
     // One decision after the other, wrapped: they are long, and are meant to be copied into --candidate.
     std::string line = fmt::format("#{:<3}", rank + 1);
-    for (const std::string_view part :
-         split(to_text(space_, result_.cohort.candidate(result_.shortlist[rank])), ' ')) {
+    const std::string candidate = to_text(space_, result_.cohort.candidate(result_.shortlist[rank]));
+    for (const std::string_view part : split(candidate, ' ')) {
       if (line.size() + 1 + part.size() > 110) {
         text += line + "\n";
         line = "    ";

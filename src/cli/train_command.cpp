@@ -50,7 +50,7 @@ int run(const Arguments& arguments) {
         train_with_progress(network, dataset, options,
                             fmt::format("network {} of {}", i + 1, workload.items().size()), output.quiet());
     add_result(table, workload, item,
-               {result.test_accuracy ? Cell(100 * *result.test_accuracy) : Cell(),
+               {result.test_accuracy ? Cell(percent(*result.test_accuracy)) : Cell(),
                 result.history.empty() ? Cell() : Cell(result.history.back().train_loss),
                 network.parameters(), network.macs(), result.seconds,
                 result.reason.empty() ? std::string(to_string(result.status)) : result.reason});

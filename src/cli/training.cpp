@@ -44,16 +44,14 @@ TrainResult train_with_progress(const Network& network, const Dataset& dataset, 
   ProgressLine line(quiet);
   const auto progress = [&](const TrainProgress& p) {
     if (!line.due()) return;
-    const double total = static_cast<double>(p.steps) * options.epochs;
-    const double done =
-        static_cast<double>(p.epoch) * static_cast<double>(p.steps) + static_cast<double>(p.step);
+    const double done = static_cast<double>(p.step) / static_cast<double>(p.steps);
     line.show(
-        done / total,
+        done,
         fmt::format(
             "{}: epoch {}/{}  loss {:.3f}{}  {:.0f} images/s  {} left", label, p.epoch + 1, options.epochs,
             p.loss,
             p.last != nullptr ? fmt::format("  last accuracy {:.2f} %", 100 * p.last->test_accuracy) : "",
-            p.images_per_second, human_duration(done > 0 ? p.seconds * (total - done) / done : 0)));
+            p.images_per_second, human_duration(done > 0 ? p.seconds * (1 - done) / done : 0)));
   };
   return train(network, dataset, options, {.progress = progress, .cancelled = InterruptGuard::requested});
 }

@@ -44,6 +44,10 @@ std::string cut(const std::string& text, int width) {
 
 }  // namespace
 
+double percent(double share) {
+  return std::round(share * 1e10) / 1e8;
+}
+
 std::string readable(const Cell& cell, Style style) {
   if (!has_value(cell)) return "-";
   if (std::holds_alternative<std::string>(cell) || std::holds_alternative<bool>(cell)) return exact(cell);

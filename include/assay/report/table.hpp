@@ -48,6 +48,9 @@ struct Table {
   std::string to_text(int width = 0, bool colour = false) const;
 };
 
+// A share as a percentage, without the last bits that the multiplication leaves: 0.9198 is 91.98.
+double percent(double share);
+
 // A cell as people read it.
 std::string readable(const Cell& cell, Style style);
 
