@@ -65,7 +65,7 @@ enum class AttributeKind : std::uint8_t {
   activation,      // an Activation's name or "none"
   sequence,        // operators joined by "_": "conv_bn_act"; see Step
   padding,         // "same", "valid" or pixels
-  squeeze_excite,  // true (use se_ratio), false, or the ratio itself
+  squeeze_excite,  // true or 1 (use se_ratio), false or 0, or the ratio itself
   se_from,         // "input" or "inner"
   stride_at,       // "first" or "kernel"
   resize_mode,     // "nearest" or "bilinear"
@@ -101,6 +101,6 @@ enum class StrideAt : std::uint8_t { first, kernel };
 enum class Aggregate : std::uint8_t { add, concat, multiply };
 constexpr double kPaddingSame = -1;
 constexpr double kNoActivation = -1;
-constexpr double kSeUsesRatio = -1;
+constexpr double kSeUsesRatio = 1;
 
 }  // namespace assay::plan

@@ -213,9 +213,9 @@ OpId Decoder::build(const BlockUse& use, OpId x, Inherited inherited, Frame& fra
   int channels = inherited.channels > 0 ? inherited.channels : builder_.shape(x).channels;
   int stride = inherited.stride;
   at(frame.variables, Variable::stride) = stride;
-  if (use.stride != kNoSlot) at(frame.variables, Variable::stride) = stride = integer(use.stride, frame);
   at(frame.variables, Variable::out) = channels;
   if (use.channels != kNoSlot) at(frame.variables, Variable::out) = channels = integer(use.channels, frame);
+  if (use.stride != kNoSlot) at(frame.variables, Variable::stride) = stride = integer(use.stride, frame);
   if (use.type < 0) return user_block(use, x, frame);
   AttributeValues values = use.constants;
   for (const auto& [attribute, id] : use.dynamic)

@@ -399,7 +399,8 @@ double evaluate(const Expression& expression, const Environment& environment) {
         stack[top++] = i.value;
         break;
       case Opcode::decision:
-        stack[top++] = (*environment.option_values)[index][environment.choices[index]];
+        stack[top++] =
+            (*environment.option_values)[static_cast<std::size_t>(i.table)][environment.choices[index]];
         break;
       case Opcode::variable:
         stack[top++] = (*environment.variables)[index];

@@ -27,7 +27,7 @@ using Globals = std::array<double, static_cast<std::size_t>(Global::count)>;
 
 enum class Opcode : std::uint8_t {
   constant,   // value
-  decision,   // value of the option chosen for decision `index`
+  decision,   // value in `table` of the option chosen for decision `index`
   variable,   // of the block being built
   block,      // the same, of the user block around it
   parameter,  // of the user block around it
@@ -69,6 +69,7 @@ struct Instruction {
   Opcode opcode = Opcode::constant;
   std::int32_t index = 0;
   double value = 0;
+  std::int32_t table = 0;  // decision: which table of option values
 };
 
 struct Expression {
@@ -84,7 +85,7 @@ struct Expression {
 // refuses names that would need them.
 struct Environment {
   const std::uint16_t* choices = nullptr;
-  const std::vector<std::vector<double>>* option_values = nullptr;  // [decision][option]
+  const std::vector<std::vector<double>>* option_values = nullptr;  // [table][option]
   const Variables* variables = nullptr;
   const Variables* block = nullptr;
   const double* parameters = nullptr;

@@ -334,8 +334,12 @@ void Loader::renumber(const std::vector<int>& position) {
     for (int& decision : slot.decisions) decision = moved(decision);
   for (Expression& expression : plan_.expressions) {
     for (int& decision : expression.decisions) decision = moved(decision);
-    for (Instruction& i : expression.code)
-      if (i.opcode == Opcode::decision) i.index = moved(i.index);
+    for (Instruction& i : expression.code) {
+      if (i.opcode != Opcode::decision) continue;
+      i.index = moved(i.index);
+      const bool field = i.table >= kFirstField;
+      i.table = field ? i.table - kFirstField + static_cast<std::int32_t>(entries_.size()) : i.index;
+    }
   }
   const auto renumber_condition = [&](Condition& condition) {
     for (Term& term : condition.terms)
@@ -363,6 +367,7 @@ void Loader::finish() {
     plan_.option_values.push_back(std::move(entry.values));
     plan_.decision_places.push_back(place(entry.region));
   }
+  plan_.option_values.insert(plan_.option_values.end(), field_tables_.begin(), field_tables_.end());
   plan_.choices = ChoiceModel(std::move(items));
 }
 

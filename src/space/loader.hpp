@@ -78,6 +78,7 @@ class Loader {
   struct Limits {
     AttributeKind kind = AttributeKind::number;
     double least = -1e15, most = 1e15;
+    AttributeKind names = AttributeKind::free;
   };
   // What a use of a decision needs, relative to where the use stands.
   struct Use {
@@ -112,6 +113,8 @@ class Loader {
     std::size_t length_;
     bool dead_;
   };
+
+  static constexpr std::int32_t kFirstField = 1 << 20;
 
   // loader.cpp
   void read_header();
@@ -157,6 +160,7 @@ class Loader {
               const std::string& what);
   std::optional<Meaning> resolve(std::string_view name, std::string_view function,
                                  const AttributeTable& table);
+  std::optional<Meaning> field_value(std::string_view name);
   std::optional<Meaning> named_expression(std::string_view name, const toml::node& value,
                                           const AttributeTable& table);
   std::vector<std::string> names_in_reach(const AttributeTable& table) const;
@@ -208,6 +212,8 @@ class Loader {
   std::deque<Entry> entries_;
   std::map<std::string, int, std::less<>> entry_of_;
   std::map<std::string, const toml::node*, std::less<>> values_;
+  std::vector<std::vector<double>>
+      field_tables_;  // numbered from kFirstField on until the decisions are counted
   std::map<std::string, Definition, std::less<>> definitions_;
   AttributeTable defaults_;
   std::deque<AttributeTable> tables_;  // of stages, nodes, edges and options: they must not move

@@ -7,6 +7,7 @@
 #include "restore.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -253,7 +254,9 @@ void Loader::fill_parameters(BlockUse& use, Definition& definition, const Chain&
   for (const std::string& parameter : definition.parameters) {
     for (AttributeTable* table : chain) table->known.emplace(parameter);
     const std::optional<Attribute> attribute = attribute_from(parameter);
-    const Limits limits = attribute ? limits_of(*attribute) : Limits{AttributeKind::free};
+    Limits limits;
+    if (attribute) limits = limits_of(*attribute);
+    limits.names = std::exchange(limits.kind, AttributeKind::free);
     auto holder =
         std::find_if(chain.begin(), chain.end(), [&](const AttributeTable* t) { return t->has(parameter); });
     if (holder != chain.end()) {

@@ -84,6 +84,7 @@ SlotId Loader::make_slot(const toml::node& node, const std::string& key, const L
   slot.name = decision_name(table, key, 0);
   slot.place = place(node.source());
   slot.kind = limits.kind;
+  slot.names = limits.names;
   slot.least = limits.least;
   slot.most = limits.most;
   const toml::array* options = node.as_array();
@@ -228,6 +229,8 @@ OptionValue Loader::option_value(const toml::node& node, const Slot& slot, Attri
     if (kind == AttributeKind::source)
       return {static_cast<double>(source_index(node, table, *text, slot.name)), -1};
     if (const std::optional<double> value = named_value(kind, *text)) return {*value, -1};
+    // A parameter is read by expressions, where names are texts.
+    if (kind == AttributeKind::free && named_value(slot.names, *text)) return {text_value(*text), -1};
     // A lone word that is no name in reach was meant as one of the kind's own names.
     if (has_named_values(kind) && is_plain_name(*text) && !resolve(*text, "", table)) {
       const std::vector<std::string> names = value_names(kind);
@@ -389,11 +392,35 @@ std::optional<Meaning> Loader::resolve(std::string_view name, std::string_view f
   }
   if (const auto value = values_.find(name); value != values_.end())
     return named_expression(name, *value->second, table);
-  if (const std::optional<int> decision = find_decision(name)) return one(Opcode::decision, *decision);
+  if (const std::optional<int> decision = find_decision(name))
+    return Meaning{{{Opcode::decision, *decision, 0, *decision}}, {}};
+  if (std::optional<Meaning> field = field_value(name)) return field;
   for (const auto& [word, global] : kGlobals)
     if (name == word && (constraint || global < Global::params))
       return one(Opcode::global, static_cast<std::ptrdiff_t>(global));
   return std::nullopt;
+}
+
+// "$decision.field": what the chosen option's table says under that key.
+std::optional<Meaning> Loader::field_value(std::string_view name) {
+  const auto [decision, field] = shared_decision("$" + std::string(name));
+  if (decision < 0 || field.empty()) return std::nullopt;
+  Entry& entry = entries_[static_cast<std::size_t>(decision)];
+  std::vector<double> table;
+  for (const toml::node* option : entry.written) {
+    const toml::node* node = option->is_table() ? option->as_table()->get(field) : nullptr;
+    if (node == nullptr) return std::nullopt;
+    if (const auto number = node->value<double>())
+      table.push_back(*number);
+    else if (const auto truth = node->value<bool>())
+      table.push_back(*truth ? 1 : 0);
+    else
+      table.push_back(text_value(node->value<std::string>().value_or("")));
+  }
+  entry.fields.emplace(field);
+  field_tables_.push_back(std::move(table));
+  const auto number = kFirstField + static_cast<std::int32_t>(field_tables_.size()) - 1;
+  return Meaning{{{Opcode::decision, decision, 0, number}}, {}};
 }
 
 // An entry of [values] means its text, read where it is used.
@@ -419,7 +446,12 @@ std::vector<std::string> Loader::names_in_reach(const AttributeTable& table) con
     }
     names.insert(names.end(), table.surroundings->sources.begin(), table.surroundings->sources.end());
   }
-  for (const Entry& entry : entries_) names.push_back(entry.name);
+  for (const Entry& entry : entries_) {
+    names.push_back(entry.name);
+    const toml::table* bundle = entry.shared ? entry.written.front()->as_table() : nullptr;
+    if (bundle == nullptr) continue;
+    for (const auto& [field, node] : *bundle) names.push_back(fmt::format("{}.{}", entry.name, field.str()));
+  }
   for (const auto& [name, node] : values_) names.push_back(name);
   for (const auto& [word, global] : kGlobals) names.emplace_back(word);
   return names;
@@ -500,15 +532,18 @@ std::optional<std::vector<double>> Loader::static_values(const Slot& slot) const
     const Expression& expression = plan_.expressions[static_cast<std::size_t>(slot.options[0].expression)];
     if (!expression.static_value() || expression.decisions.size() != 1) return std::nullopt;
     const auto decision = static_cast<std::size_t>(expression.decisions[0]);
-    std::vector<std::vector<double>> option_values(entries_.size());
-    option_values[decision] = entries_[decision].values;
-    std::vector<std::uint16_t> choices(entries_.size(), 0);
-    Environment environment;
-    environment.choices = choices.data();
-    environment.option_values = &option_values;
-    for (std::size_t option = 0; option < option_values[decision].size(); ++option) {
-      choices[decision] = static_cast<std::uint16_t>(option);
-      values.push_back(evaluate(expression, environment));
+    for (std::size_t option = 0; option < entries_[decision].options.size(); ++option) {
+      // With this option chosen every read of the decision is a constant.
+      Expression constant = expression;
+      for (Instruction& i : constant.code) {
+        if (i.opcode != Opcode::decision) continue;
+        const bool field = i.table >= kFirstField;
+        const std::vector<double>& table =
+            field ? field_tables_[static_cast<std::size_t>(i.table - kFirstField)]
+                  : entries_[decision].values;
+        i = {Opcode::constant, 0, table[option], 0};
+      }
+      values.push_back(evaluate(constant, {}));
     }
     return values;
   }

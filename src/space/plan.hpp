@@ -32,6 +32,7 @@ struct Slot {
   std::string name;   // "stage1.kernel", for messages
   std::string place;  // file:line:column
   AttributeKind kind = AttributeKind::number;
+  AttributeKind names = AttributeKind::free;  // of a parameter that is called like an attribute: whose names it may hold
   double least = 0, most = 0;  // of integers and numbers
   // No decision: options[0]. One: an option each. Several: a decision for each block of the stage, with the
   // same options.
@@ -105,7 +106,8 @@ struct Plan {
   std::uint64_t fingerprint = 0;
 
   std::vector<Decision> decisions;
-  std::vector<std::vector<double>> option_values;  // [decision][option] in expressions
+  // What options are in expressions: [decision][option], then a table for each "$decision.field".
+  std::vector<std::vector<double>> option_values;
   std::vector<std::string> decision_places;
   ChoiceModel choices;
 
