@@ -42,8 +42,12 @@ std::uint16_t option_or_fail(const Decision& decision, std::string_view text, co
   if (trim(text).empty())
     throw InputError(fmt::format("{}: Decision \"{}\" is empty. Give one of: {}.", place, decision.name,
                                  join(decision.options, ", ")));
-  throw InputError(fmt::format("{}: Decision \"{}\" has no option \"{}\".{}", place, decision.name,
-                               trim(text), suggestion(trim(text), decision.options)));
+  // The nearest of a few numbers says little; the whole list says all.
+  const std::string hint = decision.options.size() <= 24
+                               ? fmt::format(" Its options are: {}.", join(decision.options, ", "))
+                               : suggestion(trim(text), decision.options);
+  throw InputError(
+      fmt::format("{}: Decision \"{}\" has no option \"{}\".{}", place, decision.name, trim(text), hint));
 }
 
 std::string json_text(const nlohmann::json& value) {
@@ -203,9 +207,9 @@ Candidate candidate_from_text(const Space& space, std::string_view text, const s
   std::vector<int> choices(names.size(), -1);
   std::size_t position = 0;
   while (position < text.size()) {
-    const std::size_t begin = text.find_first_not_of(" \t\r\n,", position);
+    const std::size_t begin = text.find_first_not_of(" \t\r\n", position);
     if (begin == std::string_view::npos) break;
-    const std::size_t end = std::min(text.find_first_of(" \t\r\n,", begin), text.size());
+    const std::size_t end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
     const std::string_view word = text.substr(begin, end - begin);
     position = end;
     const std::size_t equals = word.find('=');
