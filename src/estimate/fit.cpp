@@ -86,18 +86,18 @@ LaneModel select_lanes(const Accelerator& accelerator, const Rows& rows) {
   double best = loss_of(lanes);
   for (int pass = 0; pass < 2; ++pass) {
     for (std::size_t d = 0; d < lanes.size(); ++d) {
-      const LaneModel before = lanes;
-      for (int count = open[d] ? 1 : before[d].lanes; count <= (open[d] ? 256 : before[d].lanes);
-           count *= 2) {
+      std::vector<int> counts = {lanes[d].lanes};
+      if (open[d]) counts = {2, 4, 8, 16, 32, 64, 128, 256};
+      for (const int count : counts) {
         for (const double softness : {1.0, 0.75, 0.5, 0.25, 0.0}) {
-          if (best < exact || count == 1) break;
-          LaneModel candidate = before;
+          // One lane wastes nothing, whatever its softness.
+          if (best < exact || count == 1) continue;
+          LaneModel candidate = lanes;
           candidate[d] = {count, softness};
           const double loss = loss_of(candidate);
-          if (loss < worth_it * best) {
-            best = loss;
-            lanes = candidate;
-          }
+          if (loss >= worth_it * best) continue;
+          best = loss;
+          lanes = candidate;
         }
       }
     }
