@@ -178,6 +178,11 @@ int run(const Arguments& arguments) {
 
   const RunIdentity identity = identity_of(settings, scores, space, estimator);
   const std::string path = run_path(arguments, space);
+  if (!arguments.flag("resume") && fs::exists(path)) {
+    throw InputError(fmt::format(
+        "{}: the file exists already. Continue that run with --resume, or name another file with --run FILE.",
+        path));
+  }
   RunJournal journal =
       arguments.flag("resume") ? RunJournal::resume(path, identity) : RunJournal::create(path, identity);
   if (!output.quiet()) {

@@ -72,6 +72,8 @@ class ShapeInference {
       case OpKind::linear:
         if (op_.channels < 1)
           fail(fmt::format("it has {} output features", op_.channels), "Give it at least 1");
+        if (x.height != 1 || x.width != 1)
+          fail("its input has several pixels", "Flatten or pool the input first");
         return {op_.channels, 1, 1};
       case OpKind::max_pool:
       case OpKind::average_pool:
