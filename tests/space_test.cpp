@@ -190,6 +190,27 @@ channels = [8, 16, 32]
                                                             "test")) == "a.channels <= b.channels");
 }
 
+TEST_CASE("constraints over groups of decisions") {
+  const Space space = Space::parse(
+      "constraints = [\"count(*.block, 'ibn') == 2\", \"sum(*.kernel) <= 12\"]\n" + kTop + R"toml(
+[[stage]]
+name = "a"
+block = ["conv", "ibn"]
+kernel = [3, 5]
+[[stage]]
+name = "b"
+block = ["conv", "ibn"]
+kernel = [3, 5]
+[[stage]]
+name = "c"
+block = ["conv", "ibn"]
+kernel = [3, 5]
+)toml",
+      "test.toml");
+  // Three choices of two inverted bottlenecks, times the kernels with at most one 5 (3 + 3 + 5 = 11).
+  CHECK(space.size().digits == "12");
+}
+
 TEST_CASE("mutation changes at least one active decision and stays valid and normal") {
   const Space space = parse(kEntangled);
   std::set<std::size_t> distances;

@@ -19,10 +19,11 @@ namespace {
 // The option that a text of a file means: the option's own text, or the same number or truth value written
 // otherwise ("0.50", "True"), as data frames like to rewrite them. -1: none.
 int find_option(const Decision& decision, std::string_view text) {
-  const std::string_view wanted = trim(text);
+  std::string wanted(trim(text));
+  std::erase(wanted, ' ');  // option texts hold none
   for (std::size_t i = 0; i < decision.options.size(); ++i)
     if (decision.options[i] == wanted) return static_cast<int>(i);
-  std::string lower(wanted);
+  std::string lower = wanted;
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const std::optional<double> number = parse_number(wanted);

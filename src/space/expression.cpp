@@ -3,15 +3,11 @@
 #include "assay/base/text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 
 #include <fmt/format.h>
 
 namespace assay::plan {
 namespace {
-
-constexpr int kMaxStack = 64;
 
 struct Function {
   std::string_view name;
@@ -19,20 +15,23 @@ struct Function {
   int arguments;  // -1: two or more, folded from the left
 };
 constexpr Function kFunctions[] = {
-    {"min", Opcode::minimum, -1},       {"max", Opcode::maximum, -1},
-    {"round", Opcode::round, 1},        {"floor", Opcode::floor, 1},
-    {"ceil", Opcode::ceiling, 1},       {"abs", Opcode::absolute, 1},
-    {"sqrt", Opcode::square_root, 1},   {"log", Opcode::logarithm, 1},
-    {"exp", Opcode::exponential, 1},    {"divisible", Opcode::divisible, 2},
-    {"if", Opcode::select, 3},          {"channels", Opcode::node_channels, 0},
-    {"height", Opcode::node_height, 0}, {"width", Opcode::node_width, 0},
+    {"min", Opcode::minimum, -1},
+    {"max", Opcode::maximum, -1},
+    {"round", Opcode::round, 1},
+    {"floor", Opcode::floor, 1},
+    {"ceil", Opcode::ceiling, 1},
+    {"abs", Opcode::absolute, 1},
+    {"sqrt", Opcode::square_root, 1},
+    {"log", Opcode::logarithm, 1},
+    {"exp", Opcode::exponential, 1},
+    {"divisible", Opcode::divisible, 2},
+    {"if", Opcode::select, 3},
+    {"channels", Opcode::node_channels, 0},
+    {"height", Opcode::node_height, 0},
+    {"width", Opcode::node_width, 0},
+    {"sum", Opcode::add, 0},
+    {"count", Opcode::equal, 0},
 };
-
-int operands(Opcode opcode) {
-  if (opcode < Opcode::negate) return 0;
-  if (opcode < Opcode::add) return 1;
-  return opcode == Opcode::select ? 3 : 2;
-}
 
 bool starts_name(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -260,7 +259,10 @@ class Compiler {
   Meaning resolved(std::string_view word, std::string_view function) {
     if (std::optional<Meaning> meaning = resolve_(word, function)) return *std::move(meaning);
     ExpressionError error(fmt::format("In the expression \"{}\": unknown {} \"{}\".", text_,
-                                      function.empty() ? "name" : "node", word));
+                                      function.empty()  ? "name"
+                                      : function == "*" ? "group of decisions"
+                                                        : "node",
+                                      word));
     error.unknown_name = std::string(word);
     throw error;
   }
@@ -273,6 +275,7 @@ class Compiler {
       for (const Function& f : kFunctions) known.emplace_back(f.name);
       fail(fmt::format("unknown function \"{}\".{}", word, suggestion(word, known)));
     }
+    if (word == "sum" || word == "count") return over_decisions(word == "count");
     if (function->arguments == 0) {
       const Meaning node = resolved(name(), word);
       emit({function->opcode, node.code.front().index, 0});
@@ -289,6 +292,32 @@ class Compiler {
           "{} takes {} arguments", word,
           function->arguments == -1 ? std::string("two or more") : std::to_string(function->arguments)));
     if (function->arguments != -1) emit(function->opcode);
+  }
+
+  // sum(cell.edge_*) and count(cell.op_*, 'conv3x3'): unrolled here, so that evaluation knows nothing of
+  // patterns.
+  void over_decisions(bool counting) {
+    skip_blanks();
+    const std::size_t end = std::min(text_.find_first_of(",)", position_), text_.size());
+    const std::string_view pattern = trim(text_.substr(position_, end - position_));
+    const Meaning decisions = resolved(pattern, "*");
+    position_ = end;
+    std::vector<Instruction> wanted;
+    if (counting) {
+      expect(",");
+      const auto begin = static_cast<std::ptrdiff_t>(result_.code.size());
+      disjunction();
+      wanted.assign(result_.code.begin() + begin, result_.code.end());
+      result_.code.erase(result_.code.begin() + begin, result_.code.end());
+      --height_;
+    }
+    expect(")");
+    for (std::size_t i = 0; i < decisions.code.size(); ++i) {
+      emit(decisions.code[i]);
+      for (const Instruction& instruction : wanted) emit(instruction);
+      if (counting) emit(Opcode::equal);
+      if (i > 0) emit(Opcode::add);
+    }
   }
 
   // Guards the recursion, because a file of ten thousand opening brackets must not overflow the call stack.
@@ -309,74 +338,6 @@ class Compiler {
   Expression result_;
 };
 
-double apply(Opcode opcode, double a, double b) {
-  switch (opcode) {
-    case Opcode::add:
-      return a + b;
-    case Opcode::subtract:
-      return a - b;
-    case Opcode::multiply:
-      return a * b;
-    case Opcode::divide:
-      return a / b;
-    case Opcode::floor_divide:
-      return std::floor(a / b);
-    case Opcode::modulo:
-      return a - std::floor(a / b) * b;
-    case Opcode::power:
-      return std::pow(a, b);
-    case Opcode::minimum:
-      return std::min(a, b);
-    case Opcode::maximum:
-      return std::max(a, b);
-    case Opcode::divisible:
-      return make_divisible(a, b);
-    case Opcode::equal:
-      return a == b;
-    case Opcode::not_equal:
-      return a != b;
-    case Opcode::less:
-      return a < b;
-    case Opcode::less_equal:
-      return a <= b;
-    case Opcode::greater:
-      return a > b;
-    case Opcode::greater_equal:
-      return a >= b;
-    case Opcode::logical_and:
-      return a != 0 && b != 0;
-    case Opcode::logical_or:
-      return a != 0 || b != 0;
-    default:
-      return 0;
-  }
-}
-
-double apply(Opcode opcode, double a) {
-  switch (opcode) {
-    case Opcode::negate:
-      return -a;
-    case Opcode::logical_not:
-      return a == 0;
-    case Opcode::absolute:
-      return std::abs(a);
-    case Opcode::square_root:
-      return std::sqrt(a);
-    case Opcode::logarithm:
-      return std::log(a);
-    case Opcode::exponential:
-      return std::exp(a);
-    case Opcode::floor:
-      return std::floor(a);
-    case Opcode::ceiling:
-      return std::ceil(a);
-    case Opcode::round:
-      return std::round(a);
-    default:
-      return 0;
-  }
-}
-
 }  // namespace
 
 bool Expression::static_value() const {
@@ -387,61 +348,6 @@ bool Expression::static_value() const {
 
 Expression compile_expression(std::string_view text, const Resolver& resolve, const TextValue& text_value) {
   return Compiler(text, resolve, text_value).run();
-}
-
-double evaluate(const Expression& expression, const Environment& environment) {
-  std::array<double, kMaxStack + 1> stack;
-  std::size_t top = 0;  // number of values on the stack
-  for (const Instruction& i : expression.code) {
-    const auto index = static_cast<std::size_t>(i.index);
-    switch (i.opcode) {
-      case Opcode::constant:
-        stack[top++] = i.value;
-        break;
-      case Opcode::decision:
-        stack[top++] =
-            (*environment.option_values)[static_cast<std::size_t>(i.table)][environment.choices[index]];
-        break;
-      case Opcode::variable:
-        stack[top++] = (*environment.variables)[index];
-        break;
-      case Opcode::block:
-        stack[top++] = (*environment.block)[index];
-        break;
-      case Opcode::parameter:
-        stack[top++] = environment.parameters[index];
-        break;
-      case Opcode::global:
-        stack[top++] = (*environment.globals)[index];
-        break;
-      case Opcode::node_channels:
-        stack[top++] = environment.nodes[index].channels;
-        break;
-      case Opcode::node_height:
-        stack[top++] = environment.nodes[index].height;
-        break;
-      case Opcode::node_width:
-        stack[top++] = environment.nodes[index].width;
-        break;
-      case Opcode::select:
-        top -= 2;
-        stack[top - 1] = stack[top - 1] != 0 ? stack[top] : stack[top + 1];
-        break;
-      default:
-        if (operands(i.opcode) == 1) {
-          stack[top - 1] = apply(i.opcode, stack[top - 1]);
-        } else {
-          --top;
-          stack[top - 1] = apply(i.opcode, stack[top - 1], stack[top]);
-        }
-    }
-  }
-  return stack[0];
-}
-
-double make_divisible(double value, double divisor) {
-  const double rounded = std::max(divisor, std::floor((value + divisor / 2) / divisor) * divisor);
-  return rounded < 0.9 * value ? rounded + divisor : rounded;
 }
 
 }  // namespace assay::plan

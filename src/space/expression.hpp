@@ -65,6 +65,13 @@ enum class Opcode : std::uint8_t {
   select,  // condition, then, else
 };
 
+constexpr int operands(Opcode opcode) {
+  if (opcode < Opcode::negate) return 0;
+  if (opcode < Opcode::add) return 1;
+  return opcode == Opcode::select ? 3 : 2;
+}
+constexpr int kMaxStack = 64;
+
 struct Instruction {
   Opcode opcode = Opcode::constant;
   std::int32_t index = 0;

@@ -160,6 +160,7 @@ class Loader {
               const std::string& what);
   std::optional<Meaning> resolve(std::string_view name, std::string_view function,
                                  const AttributeTable& table);
+  std::optional<Meaning> matching_decisions(std::string_view pattern) const;
   std::optional<Meaning> field_value(std::string_view name);
   std::optional<Meaning> named_expression(std::string_view name, const toml::node& value,
                                           const AttributeTable& table);

@@ -32,7 +32,8 @@ struct Slot {
   std::string name;   // "stage1.kernel", for messages
   std::string place;  // file:line:column
   AttributeKind kind = AttributeKind::number;
-  AttributeKind names = AttributeKind::free;  // of a parameter that is called like an attribute: whose names it may hold
+  AttributeKind names =
+      AttributeKind::free;     // of a parameter that is called like an attribute: whose names it may hold
   double least = 0, most = 0;  // of integers and numbers
   // No decision: options[0]. One: an option each. Several: a decision for each block of the stage, with the
   // same options.
