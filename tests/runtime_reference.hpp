@@ -75,11 +75,15 @@ class Reference {
 
   std::vector<Doubles> values, gradients;  // by operator, NCHW
   std::map<std::pair<OpId, ParameterRole>, Doubles> parameters, parameter_gradients;
+  // The sums of the absolute values of what each parameter gradient is a sum of: the scale of its rounding
+  // errors.
+  std::map<std::pair<OpId, ParameterRole>, Doubles> gradient_magnitudes;
   std::map<OpId, std::pair<Doubles, Doubles>> statistics;  // batch norm: mean, biased variance of the batch
 
   void forward(const Doubles& input) {
     values[0] = input;
     for (OpId id = 1; id < n_.size(); ++id) {
+      add_missing_parameters(id);
       values[size(id)].assign(size(batch_ * n_.shape(id).elements()), 0.0);
       visit(id, false);
     }
@@ -87,12 +91,41 @@ class Reference {
 
   void backward(const Doubles& output_gradient) {
     for (OpId id = 0; id < n_.size(); ++id) gradients[size(id)].assign(values[size(id)].size(), 0.0);
-    for (auto& [key, value] : parameters) parameter_gradients[key].assign(value.size(), 0.0);
+    for (auto& [key, value] : parameters) {
+      parameter_gradients[key].assign(value.size(), 0.0);
+      gradient_magnitudes[key].assign(value.size(), 0.0);
+    }
     gradients[size(n_.output())] = output_gradient;
     for (OpId id = n_.size() - 1; id > 0; --id) visit(id, true);
   }
 
  private:
+  // The runtime leaves out the parameters of dead operators; here these run, with zeros.
+  void add_missing_parameters(OpId id) {
+    const Operator& op = n_.op(id);
+    const Shape out = n_.shape(id);
+    const auto add = [&](ParameterRole role, std::int64_t count) {
+      parameters[{id, role}].resize(size(count));
+    };
+    if (op.kind == OpKind::batch_norm) {
+      for (const ParameterRole role : {ParameterRole::scale, ParameterRole::shift,
+                                       ParameterRole::running_mean, ParameterRole::running_variance}) {
+        add(role, out.channels);
+      }
+    } else if (op.has_parameters()) {
+      const std::int64_t field = op.kind == OpKind::linear ? 1 : op.window.kernel_h * op.window.kernel_w;
+      const int groups = op.kind == OpKind::linear ? 1 : op.groups;
+      add(ParameterRole::weight,
+          std::int64_t{out.channels} * n_.shape(n_.inputs(id)[0]).channels / groups * field);
+      if (op.bias) add(ParameterRole::bias, out.channels);
+    }
+  }
+
+  void add_gradient(OpId id, ParameterRole role, std::size_t index, double term) {
+    parameter_gradients[{id, role}][index] += term;
+    gradient_magnitudes[{id, role}][index] += std::abs(term);
+  }
+
   static std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
 
   // A tensor with its gradient, addressed by image, channel, row and column.
@@ -231,8 +264,9 @@ class Reference {
     const int per_group = x.shape.channels / groups, out_per_group = y.shape.channels / groups;
     Doubles& weight = parameters[{id, ParameterRole::weight}];
     Doubles& weight_gradient = parameter_gradients[{id, ParameterRole::weight}];
+    Doubles& weight_magnitude = gradient_magnitudes[{id, ParameterRole::weight}];
     each(y.shape, [&](int n, int o, int i, int j) {
-      if (op.bias && back) parameter_gradients[{id, ParameterRole::bias}][size(o)] += y.g(n, o, i, j);
+      if (op.bias && back) add_gradient(id, ParameterRole::bias, size(o), y.g(n, o, i, j));
       double sum = op.bias ? parameters[{id, ParameterRole::bias}][size(o)] : 0.0;
       for (int c = 0; c < per_group; ++c) {
         const int channel = o / out_per_group * per_group + c;
@@ -241,6 +275,7 @@ class Reference {
           if (back) {
             x.g(n, channel, r, s) += y.g(n, o, i, j) * weight[k];
             weight_gradient[k] += y.g(n, o, i, j) * x.v(n, channel, r, s);
+            weight_magnitude[k] += std::abs(y.g(n, o, i, j) * x.v(n, channel, r, s));
           } else {
             sum += weight[k] * x.v(n, channel, r, s);
           }
@@ -279,11 +314,12 @@ class Reference {
       }
       double sum = 0, product = 0;
       each(plane, [&](int n, int, int i, int j) {
+        const double term = y.g(n, c, i, j) * (x.v(n, c, i, j) - mean) * inverse;
         sum += y.g(n, c, i, j);
-        product += y.g(n, c, i, j) * (x.v(n, c, i, j) - mean) * inverse;
+        product += term;
+        add_gradient(id, ParameterRole::shift, size(c), y.g(n, c, i, j));
+        add_gradient(id, ParameterRole::scale, size(c), term);
       });
-      parameter_gradients[{id, ParameterRole::shift}][size(c)] += sum;
-      parameter_gradients[{id, ParameterRole::scale}][size(c)] += product;
       each(plane, [&](int n, int, int i, int j) {
         const double normalised = (x.v(n, c, i, j) - mean) * inverse;
         const double centred = batch ? sum / count + normalised * product / count : 0.0;

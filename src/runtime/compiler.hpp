@@ -43,7 +43,7 @@ struct TrackedNorm {
 };
 
 struct Compiled {
-  explicit Compiled(int batch) : program(batch) {}
+  explicit Compiled(const CompileOptions& options) : program(options.batch, options.cache_bytes) {}
 
   Program program;
   ParameterSet parameters, folded;

@@ -52,10 +52,7 @@ void check(const Network& network, const CompileOptions& options) {
 
 Executable::Implementation::Implementation(Worker::Implementation& w, const Network& network,
                                            const CompileOptions& options)
-    : worker(w),
-      input_shape(network.input_shape()),
-      output_shape(network.output_shape()),
-      compiled(options.batch) {
+    : worker(w), input_shape(network.input_shape()), output_shape(network.output_shape()), compiled(options) {
   compile(network, options, compiled);
   try {
     arena_floats = compiled.program.plan(worker);

@@ -11,9 +11,6 @@ namespace assay {
 
 namespace {
 
-// What the images in flight may fill of the second-level cache. A constant, not the machine's size: it
-// decides in which order floats are summed, and results must not depend on the machine more than necessary.
-constexpr std::int64_t cache_floats = (1 << 20) / 4;
 constexpr std::int64_t alignment_floats = 16;  // a cache line
 
 std::int64_t align(std::int64_t floats) {
@@ -100,7 +97,7 @@ int Program::ideal_images(const Step& step) const {
     for (const BufferId id : *ids) floats += buffers_[static_cast<std::size_t>(id)].image_floats;
   }
   const std::int64_t to_share_weights = step.kernel ? 2 * step.kernel->weight_floats() / floats : 0;
-  return divisor_at_most(batch_, std::max(cache_floats / floats, to_share_weights));
+  return divisor_at_most(batch_, std::max(cache_floats_ / floats, to_share_weights));
 }
 
 // Whether the step reads a whole-batch buffer that the segment beginning at `segment_begin` is still

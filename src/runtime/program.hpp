@@ -72,7 +72,7 @@ struct BindError {
 
 class Program {
  public:
-  explicit Program(int batch) : batch_(batch) {}
+  Program(int batch, std::int64_t cache_bytes) : batch_(batch), cache_floats_(cache_bytes / 4) {}
 
   BufferId image_buffer(std::int64_t floats_per_image);
   BufferId batch_buffer(std::int64_t floats);
@@ -141,6 +141,7 @@ class Program {
   void run(std::size_t begin, std::size_t end, const Tap& tap);
 
   int batch_;
+  std::int64_t cache_floats_;
   int backward_step_ = -1;
   std::size_t backward_segment_ = 0;
   std::vector<Buffer> buffers_;

@@ -5,6 +5,12 @@
 #include <cstdint>
 #include <cstring>
 
+// Vectors wider than the target's registers have no stable calling convention; none crosses a translation
+// unit.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
 namespace assay {
 
 template <int N>
@@ -24,7 +30,6 @@ using Vec = typename VecOf<N>::type;
 template <int N>
 using IntVec = typename VecOf<N>::integer;
 
-// Always inlined: a vector wider than the target's registers must not cross a call boundary.
 #define ASSAY_INLINE [[gnu::always_inline]] inline
 
 template <int N>

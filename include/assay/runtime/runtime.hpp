@@ -71,10 +71,14 @@ struct CompileOptions {
   // Operators whose output the forward tap wants to see, and those whose output gradient the gradient tap
   // wants to see (and may replace). Such a tensor is materialised (never fused away) and stays alive for the
   // call.
-  std::vector<OpId> forward_taps;
-  std::vector<OpId> gradient_taps;
+  std::vector<OpId> forward_taps = {};
+  std::vector<OpId> gradient_taps = {};
   // Weights are given and never change (inference): allows batch norm to be folded into convolutions.
   bool fold_batch_norm = false;
+  // Kernels that treat images one by one run on as many at a time as fit here, so that each finds what the one before
+  // it wrote. Part of the result: it decides in which order floats are summed. The default suits second-level caches
+  // of 1 to 2 MiB.
+  std::int64_t cache_bytes = std::int64_t{1} << 20;
 };
 
 enum class ParameterRole : std::uint8_t { weight, bias, scale, shift, running_mean, running_variance };
