@@ -350,6 +350,88 @@ aggregate = "concat"
   CHECK(space.decode(candidate_from_text(space, "", "test")).output_shape() == Shape{24, 32, 32});
 }
 
+TEST_CASE("a dense cell with a stride applies it to the edges from its input") {
+  const Space space = parse(R"toml(
+[block.skip]
+type = "identity"
+projection = "act_conv_bn"
+[block.cell]
+nodes = 3
+edge = ["none", "skip", { name = "conv", type = "conv", order = "act_conv_bn" }]
+[[stage]]
+name = "s"
+block = "cell"
+channels = 6
+stride = 2
+)toml");
+  const auto parameters = [&](const std::string& a, const std::string& b, const std::string& c) {
+    const Network network = space.decode(candidate_from_text(
+        space, "cell.edge_0_1=" + a + " cell.edge_0_2=" + b + " cell.edge_1_2=" + c, "test"));
+    CHECK(network.output_shape() == Shape{6, 16, 16});
+    return network.parameters();
+  };
+  const int projection = 3 * 6 + 12, conv = 3 * 6 * 9 + 12, inner = 6 * 6 * 9 + 12;
+  CHECK(parameters("skip", "none", "skip") == projection);
+  CHECK(parameters("conv", "skip", "conv") == conv + projection + inner);
+  CHECK(parameters("none", "none", "none") == 0);
+  // An edge from a node that is zero is still there, as the published counts have it.
+  CHECK(parameters("none", "none", "conv") == inner);
+}
+
+TEST_CASE("loose ends are the nodes that nothing reads") {
+  const Space space = parse(R"toml(
+[block.cell]
+inputs = 2
+preprocess = { type = "conv", kernel = 1 }
+output = "loose_ends"
+[[block.cell.node]]
+name = "a"
+inputs = [{ from = "in0", block = "conv" }, { from = "in1", block = "identity" }]
+[[block.cell.node]]
+name = "b"
+inputs = [{ name = "b.left", from = ["in1", "a"], block = "identity" }]
+[[stage]]
+name = "stem"
+block = "conv"
+channels = 4
+[[stage]]
+name = "small"
+block = "conv"
+stride = 2
+channels = 6
+[[stage]]
+name = "s"
+block = "cell"
+channels = 8
+)toml");
+  CHECK(names(space) == std::vector<std::string>{"cell.b.left.from"});
+  // in0 is the stem at twice the resolution; its preprocessing brings it down.
+  CHECK(space.decode(candidate_from_text(space, "cell.b.left.from=in1", "test")).output_shape() ==
+        Shape{16, 16, 16});
+  CHECK(space.decode(candidate_from_text(space, "cell.b.left.from=a", "test")).output_shape() ==
+        Shape{8, 16, 16});
+}
+
+TEST_CASE("an alias with fresh decisions") {
+  const std::string stages = R"toml(
+[[stage]]
+name = "x"
+block = "unit"
+depth = [1, 2]
+[[stage]]
+name = "y"
+block = "unit"
+)toml";
+  const auto alias = [](const std::string& fresh) {
+    return "[block.unit]\ntype = \"ibn\"\nkernel = [3, 5]\n" + fresh;
+  };
+  CHECK(names(parse(alias("") + stages)) == std::vector<std::string>{"unit.kernel", "x.depth"});
+  CHECK(names(parse(alias("fresh = \"stage\"") + stages)) ==
+        std::vector<std::string>{"x.unit.kernel", "y.unit.kernel", "x.depth"});
+  const Space each = parse(alias("fresh = \"block\"") + stages);
+  CHECK(each.size().digits == "12");  // y.block1: 2, times x: depth 1: 2, depth 2: 4
+}
+
 TEST_CASE("an expression can choose the block") {
   const Space space = parse(R"toml(
 [[stage]]

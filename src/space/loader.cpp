@@ -221,6 +221,11 @@ void Loader::read_stages() {
     stage_ = text_of(stage, "name", "");
     if (stage_.empty())
       fail(node, "A stage has no name. Add name = \"stage1\"; its decisions are called after it.");
+    if (stage_.find_first_of(". \t\n=,\"") != std::string::npos)
+      fail(stage,
+           fmt::format(
+               "Stage \"{}\" has a dot, a blank or a sign in its name. Use letters, digits and underscores.",
+               stage_));
     if (std::find(surroundings->sources.begin(), surroundings->sources.end(), stage_) !=
         surroundings->sources.end())
       fail(node,
