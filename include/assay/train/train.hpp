@@ -22,14 +22,17 @@ namespace assay {
 inline constexpr int train_shards = 2;
 
 struct TrainOptions {
-  // The recipe: everything here decides the result, and a checkpoint of another recipe is refused.
-  int epochs = 4;
+  // The recipe: everything here decides the result, and a checkpoint of another recipe is refused. The
+  // defaults suit a few epochs of a small network on Fashion-MNIST (4 million MACs, 90 thousand parameters:
+  // above 91.5 % after four, 92 % after six); more epochs want crop_padding as well, which only costs in so
+  // few.
+  int epochs = 5;
   int batch = 64;  // images per update, over both shards: even; what is left at an epoch's end is not used
   double learning_rate = 0.1;  // the peak: warm-up leads to it, the cosine from it to 0
   double warm_up_epochs = 0.5;
   double momentum = 0.9;
-  double weight_decay = 5e-4;  // on weights of convolutions and linear operators only
-  double label_smoothing = 0.0;
+  double weight_decay = 1e-3;  // on weights of convolutions and linear operators only
+  double label_smoothing = 0.05;
   double gradient_clip = 0;  // largest Euclidean norm of the whole gradient; 0: any
   Augmentation augmentation{.crop_padding = 0, .flip = true};
   Initialisation initialisation = Initialisation::kaiming_normal_fan_out;
