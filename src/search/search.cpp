@@ -171,7 +171,9 @@ void Run::fetch(std::size_t missing) {
 
   std::vector<Candidate> candidates;
   while (candidates.size() < count && !initial_.empty()) {
-    candidates.push_back(std::move(initial_.front()));
+    if (space_.violated_constraint(initial_.front()).empty()) {
+      candidates.push_back(space_.normalised(initial_.front()));
+    }
     initial_.pop_front();
   }
   while (enumerating_ && candidates.size() < count && enumerated_) {

@@ -52,23 +52,20 @@ void check_settings(const RunIdentity& identity) {
 
 struct RunJournal::Implementation {
   std::string path;
-  std::unique_ptr<LockFile> lock;  // of writers; outlives the database
+  std::unique_ptr<LockFile> lock;  // writers have one; outlives the database
   std::unique_ptr<SQLite::Database> database;
   RunIdentity identity;
   std::unique_ptr<EvaluationTable> evaluations;
 
-  void open(int flags) {
+  // SQLite itself needs to write even for reports: it rolls back what a killed process left half done.
+  void open() {
     guarded(path, [&] {
-      database = std::make_unique<SQLite::Database>(path, flags, busy_timeout_ms);
+      database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE, busy_timeout_ms);
+      if (!lock) database->exec("PRAGMA query_only = ON");
       check_schema(*database, path);
       identity = read_identity(*database, path);
       evaluations = std::make_unique<EvaluationTable>(*database, identity, path);
-    });
-  }
-
-  void open_to_write() {
-    open(SQLite::OPEN_READWRITE);
-    guarded(path, [&] {
+      if (!lock) return;
       database->exec("PRAGMA journal_mode = WAL");
       database->exec("PRAGMA synchronous = NORMAL");
     });
@@ -187,7 +184,7 @@ RunJournal RunJournal::create(const std::string& path, const RunIdentity& identi
   std::filesystem::rename(unfinished, path, error);
   if (error)
     throw InputError(fmt::format("The run journal {} cannot be created: {}.", path, error.message()));
-  journal->open_to_write();
+  journal->open();
   return RunJournal(std::move(journal));
 }
 
@@ -197,7 +194,7 @@ RunJournal RunJournal::resume(const std::string& path, const RunIdentity& identi
   auto journal = std::make_unique<Implementation>();
   journal->path = path;
   journal->lock = std::make_unique<LockFile>(path);
-  journal->open_to_write();
+  journal->open();
   check_same_run(journal->identity, identity, path);
   journal->check_content();
   RunJournal resumed(std::move(journal));
@@ -209,7 +206,7 @@ RunJournal RunJournal::open_to_read(const std::string& path) {
   check_is_there(path);
   auto journal = std::make_unique<Implementation>();
   journal->path = path;
-  journal->open(SQLite::OPEN_READONLY);
+  journal->open();
   return RunJournal(std::move(journal));
 }
 

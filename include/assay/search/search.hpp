@@ -26,7 +26,8 @@ struct SearchSettings {
   std::int64_t evaluations = 1000;        // distinct candidates to score, failures included
   int generation = 32;                    // candidates scored between two tells
   int shortlist = 5;
-  // Proposed before anything else, such as the expert's own network.
+  // Proposed before anything else, such as the expert's own network; what breaks a constraint of the space is
+  // passed over.
   std::vector<Candidate> initial;
   // The search ends after this many proposals in a row that gave nothing to score.
   std::int64_t patience = 50'000;

@@ -99,6 +99,7 @@ struct TrainingRow {
   std::vector<EpochRow> epochs;
 };
 
+// To be used by one thread at a time.
 class RunJournal {
  public:
   // A new journal. Throws InputError when the file exists already (remedy: resume, or another name).
