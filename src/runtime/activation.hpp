@@ -29,6 +29,11 @@ struct ActivationFunction {
         return true;
     }
   }
+  // The derivative takes two values, so that a bit per element is all that backward needs.
+  bool has_two_slopes() const {
+    return kind == Activation::relu || kind == Activation::relu6 || kind == Activation::leaky_relu;
+  }
+  float lower_slope() const { return kind == Activation::leaky_relu ? parameter : 0.0f; }
   // f(0) != 0 spoils the zero padding of the last channel block.
   bool keeps_zero() const { return kind != Activation::sigmoid && kind != Activation::h_sigmoid; }
   friend bool operator==(const ActivationFunction&, const ActivationFunction&) = default;
@@ -119,6 +124,13 @@ ASSAY_INLINE Vec<N> derivative(const Vec<N>& value, float parameter) {
     const V density = 0.39894228040143268f * exponential<N>(-0.5f * value * value);
     return normal_cdf<N>(value) + value * density;
   }
+}
+
+// Where the slope of an activation with two slopes is 1, given its input.
+template <Activation kind, int N>
+ASSAY_INLINE LaneBits<N> upper_slope(const Vec<N>& x) {
+  if constexpr (kind == Activation::relu6) return lane_bits<N>((x > 0.0f) & (x < 6.0f));
+  return lane_bits<N>(x > 0.0f);
 }
 
 // Calls f(std::integral_constant<Activation, kind>) for the runtime value.

@@ -137,7 +137,7 @@ ASSAY_INLINE void add_term(float* out, const float* x, int pixels, const Vec<B>&
   for (int i = 0; i < pixels; ++i, out += B, x += B) {
     Vec<B> v = term_value<B, normalised>(x, a, b);
     if constexpr (accumulate) v = v + load<B>(out);
-    store<B>(out, f(v));
+    store<B>(out, f(v, i));
   }
 }
 
@@ -145,8 +145,8 @@ template <int B>
 class AffineSum : public Kernel {
  public:
   AffineSum(std::vector<AffineTerm> terms, std::optional<ActivationFunction> activation, BufferId y,
-            const Extent& extent)
-      : terms_(std::move(terms)), activation_(activation), y_(y), extent_(extent) {}
+            BufferId mask, const Extent& extent)
+      : terms_(std::move(terms)), activation_(activation), y_(y), mask_(mask), extent_(extent) {}
 
   void run(const Frame& frame) override {
     float* y = frame[y_];
@@ -154,14 +154,18 @@ class AffineSum : public Kernel {
       std::fill_n(y, frame.images * extent_.floats(), 0.0f);
       return;
     }
+    float* mask = mask_ == no_buffer ? nullptr : frame[mask_];
     for_tiles<B>(frame.images, extent_, [&](const Tile& tile) {
-      for (int n = 0; n < tile.images; ++n) run(frame, y, tile, tile.offset + n * tile.image_stride);
+      for (int n = 0; n < tile.images; ++n) {
+        run(frame, y, mask == nullptr ? nullptr : mask_at<B>(mask, extent_, tile, n), tile,
+            tile.offset + n * tile.image_stride);
+      }
     });
   }
 
  private:
-  void run(const Frame& frame, float* y, const Tile& tile, std::int64_t offset) const {
-    const auto identity = [](const Vec<B>& v) { return v; };
+  void run(const Frame& frame, float* y, LaneBits<B>* mask, const Tile& tile, std::int64_t offset) const {
+    const auto identity = [](const Vec<B>& v, int) { return v; };
     float* out = y + offset;
     // An input that lies in the output's place comes first, before the output is written.
     std::size_t in_place = 0;
@@ -174,8 +178,16 @@ class AffineSum : public Kernel {
         add(frame, term, out, offset, tile, i > 0, identity);
       } else {
         with_activation(activation_->kind, [&](auto kind) {
-          add(frame, term, out, offset, tile, i > 0,
-              [&](const Vec<B>& v) { return activate<decltype(kind)::value, B>(v, activation_->parameter); });
+          constexpr Activation function = decltype(kind)::value;
+          if (mask == nullptr) {
+            add(frame, term, out, offset, tile, i > 0,
+                [&](const Vec<B>& v, int) { return activate<function, B>(v, activation_->parameter); });
+          } else {
+            add(frame, term, out, offset, tile, i > 0, [&](const Vec<B>& v, int pixel) {
+              mask[pixel] = upper_slope<function, B>(v);
+              return activate<function, B>(v, activation_->parameter);
+            });
+          }
         });
       }
     }
@@ -205,7 +217,7 @@ class AffineSum : public Kernel {
 
   std::vector<AffineTerm> terms_;
   std::optional<ActivationFunction> activation_;
-  BufferId y_;
+  BufferId y_, mask_;
   Extent extent_;
 };
 
@@ -231,7 +243,7 @@ class AffineGradientKernel : public Kernel {
     for_tiles<B>(frame.images, extent_, [&](const Tile& tile) {
       const float* g = frame[d.contributions.front()];
       if (d.g != no_buffer) {
-        for (int n = 0; n < tile.images; ++n) gather(frame, tile, tile.offset + n * tile.image_stride);
+        for (int n = 0; n < tile.images; ++n) gather(frame, tile, n);
         g = frame[d.g];
       }
       if (!d.coefficients.empty()) add_sums(frame, g, tile);
@@ -242,8 +254,9 @@ class AffineGradientKernel : public Kernel {
   }
 
  private:
-  void gather(const Frame& frame, const Tile& tile, std::int64_t offset) const {
+  void gather(const Frame& frame, const Tile& tile, int image) const {
     const AffineGradient& d = d_;
+    const std::int64_t offset = tile.offset + image * tile.image_stride;
     float* g = frame[d.g];
     float* out = g + offset;
     // Start from the contribution that lies in g's place, if one does.
@@ -263,6 +276,15 @@ class AffineGradientKernel : public Kernel {
     }
     if (!d.activation) {
       if (first != out) std::copy_n(first, tile.pixels * B, out);
+      return;
+    }
+    if (d.mask != no_buffer) {
+      const LaneBits<B>* mask = mask_at<B>(frame[d.mask], extent_, tile, image);
+      const float lower = d.activation->lower_slope();
+      for (int p = 0; p < tile.pixels; ++p) {
+        const Vec<B> v = load<B>(first + p * B);
+        store<B>(out + p * B, select<B>(mask[p], v, v * lower));
+      }
       return;
     }
     with_activation(d.activation->kind, [&](auto kind) {
@@ -404,8 +426,8 @@ std::unique_ptr<Kernel> make_statistics(const Normalisation& norm, BufferId x, c
 
 std::unique_ptr<Kernel> make_affine_sum(std::vector<AffineTerm> terms,
                                         std::optional<ActivationFunction> activation, BufferId y,
-                                        const Extent& extent) {
-  return make_blocked<AffineSum>(std::move(terms), activation, y, extent);
+                                        BufferId mask, const Extent& extent) {
+  return make_blocked<AffineSum>(std::move(terms), activation, y, mask, extent);
 }
 
 std::unique_ptr<Kernel> make_affine_gradient(AffineGradient gradient, const Extent& extent) {

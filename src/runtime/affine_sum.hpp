@@ -32,19 +32,22 @@ struct AffineTerm {
 // Fills norm.statistics from the batch or from the running statistics.
 std::unique_ptr<Kernel> make_statistics(const Normalisation& norm, BufferId x, const Extent& extent);
 
+// With a `mask` (mask_floats per image) it also writes where an activation with two slopes has the upper one.
 std::unique_ptr<Kernel> make_affine_sum(std::vector<AffineTerm> terms,
                                         std::optional<ActivationFunction> activation, BufferId y,
-                                        const Extent& extent);
+                                        BufferId mask, const Extent& extent);
 
 // First step backward: g = f'(.) * (sum of contributions), and what the batch norms need of it. With a single
 // contribution and no activation g is that contribution and is not written.
+//
+// f' comes from `mask` or from `y`, the activation's output; without either from its input, which the only
+// term gives.
 struct AffineGradient {
   std::vector<BufferId> contributions;
   std::optional<ActivationFunction> activation;
-  BufferId y = no_buffer;  // the activation's output, when the derivative is taken from it
-  std::vector<AffineTerm>
-      terms;  // otherwise the only term; and all terms with a batch norm whose sums are wanted
-  std::vector<BufferId> coefficients;  // per term: three rows p, q, r with dx = p g + q x + r
+  BufferId mask = no_buffer, y = no_buffer;
+  std::vector<AffineTerm> terms;       // batch norms whose sums are wanted, or the only term
+  std::vector<BufferId> coefficients;  // per batch norm: three rows p, q, r with dx = p g + q x + r
   BufferId g = no_buffer;
   bool parameter_gradients = false;
 };

@@ -47,8 +47,9 @@ void Backward::emit() {
   l_.compiled().input_gradient = plain;
   program_.keep(plain);
   if (contributions_[0].empty()) {
-    program_.emit(0, make_affine_sum({}, std::nullopt, plain, Extent::unblocked(l_.network().input_shape())),
-                  {{}, {plain}});
+    program_.emit(
+        0, make_affine_sum({}, std::nullopt, plain, no_buffer, Extent::unblocked(l_.network().input_shape())),
+        {{}, {plain}});
     return;
   }
   const BufferId dx = gathered(0, extent_of(0), std::nullopt, no_buffer);
@@ -80,7 +81,7 @@ void Backward::settle(OpId tensor) {
   if (contributions.size() != 1 || !contributions[0].exclusive) {
     const BufferId own = program_.image_buffer(extent.floats());
     if (contributions.empty()) {
-      program_.emit(tensor, make_affine_sum({}, std::nullopt, own, extent), {{}, {own}});
+      program_.emit(tensor, make_affine_sum({}, std::nullopt, own, no_buffer, extent), {{}, {own}});
     } else {
       AffineGradient sum;
       for (const Contribution& c : contributions) sum.contributions.push_back(c.buffer);
@@ -191,7 +192,10 @@ void Backward::emit_affine_sum(const Group& group) {
     gradient.terms.push_back(terms[i]);
   }
   if (gradient.activation) {
-    if (!single_norm && gradient.activation->derivative_from_output()) {
+    gradient.mask = l_.mask_of(group);
+    if (gradient.mask != no_buffer) {
+      reads.push_back(gradient.mask);
+    } else if (!single_norm && gradient.activation->derivative_from_output()) {
       gradient.y = l_.blocked(group.output).buffer;
       reads.push_back(gradient.y);
     } else if (gradient.terms.empty()) {

@@ -5,6 +5,7 @@
 #include "backward.hpp"
 #include "kernels.hpp"
 #include "lowering.hpp"
+#include "tile.hpp"
 
 #include <algorithm>
 
@@ -17,6 +18,7 @@ Lowering::Lowering(const Network& network, const CompileOptions& options, Compil
       program_(compiled.program),
       fusion_(fuse(network, options)),
       values_(index(network.size())),
+      masks_(index(network.size()), no_buffer),
       parameters_(index(network.size())),
       norms_(index(network.size())) {}
 
@@ -290,6 +292,7 @@ std::vector<AffineTerm> Lowering::terms_of(const Group& group) {
 void Lowering::emit_affine_sum(const Group& group) {
   std::vector<AffineTerm> terms = terms_of(group);
   const Value& y = make_value(group);
+  const std::optional<ActivationFunction> activation = activation_of(group);
   Program::Access access{.reads = {}, .writes = {y.buffer}};
   for (const AffineTerm& term : terms) {
     access.reads.push_back(term.x);
@@ -299,7 +302,14 @@ void Lowering::emit_affine_sum(const Group& group) {
     if (std::count(access.reads.begin(), access.reads.end(), term.x) == 1)
       access.overwritable.push_back(term.x);
   }
-  program_.emit(group.output, make_affine_sum(std::move(terms), activation_of(group), y.buffer, y.extent),
+  // A single batch norm's gradient reads its input anyway, which tells the slope as well.
+  const bool single_norm = terms.size() == 1 && terms[0].norm;
+  BufferId& mask = masks_[index(group.output)];
+  if (options_.backward && activation && activation->has_two_slopes() && !single_norm) {
+    mask = program_.image_buffer(mask_floats(y.extent));
+    access.writes.push_back(mask);
+  }
+  program_.emit(group.output, make_affine_sum(std::move(terms), activation, y.buffer, mask, y.extent),
                 std::move(access));
 }
 

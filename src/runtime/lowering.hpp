@@ -35,6 +35,8 @@ class Lowering {
   const Value& input_of(const Contraction& contraction, const Group& group);
   std::optional<ActivationFunction> activation_of(const Group& group) const;
   std::vector<AffineTerm> terms_of(const Group& group);
+  // Where the group's activation had its upper slope, if the forward pass notes that.
+  BufferId mask_of(const Group& group) const { return masks_[index(group.output)]; }
 
  private:
   void add_parameters();
@@ -51,7 +53,8 @@ class Lowering {
   Compiled& compiled_;
   Program& program_;
   Fusion fusion_;
-  std::vector<Value> values_;  // by tensor
+  std::vector<Value> values_;    // by tensor
+  std::vector<BufferId> masks_;  // by tensor
   Value blocked_input_;
   std::vector<OperatorParameters> parameters_;       // by operator
   std::vector<std::optional<Normalisation>> norms_;  // by batch norm

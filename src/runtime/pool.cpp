@@ -3,136 +3,212 @@
 #include "vec.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <vector>
 
 namespace assay {
 
 namespace {
 
-// The taps [begin, end) of output position `o` that fall inside the image, and where the first would lie.
+// The taps [begin, end) of an output position that fall inside the image, and where the first tap lies.
 struct Span {
   int begin, end, origin;
+  int count() const { return end - begin; }
 };
 
-Span taps(int o, int stride, int pad, int kernel, int dilation, int size) {
-  const int origin = o * stride - pad;
-  const int begin = origin >= 0 ? 0 : (-origin + dilation - 1) / dilation;
-  const int end = origin >= size ? 0 : std::min(kernel, (size - 1 - origin) / dilation + 1);
-  return {begin, std::max(begin, end), origin};
-}
+// The geometry of one axis: which inputs an output position reads.
+struct Axis {
+  Axis(int in, int out, int kernel, int stride, int gap, int pad) : size(in), dilation(gap) {
+    for (int o = 0; o < out; ++o) {
+      const int origin = o * stride - pad;
+      const int begin = origin >= 0 ? 0 : (-origin + gap - 1) / gap;
+      const int end = origin >= in ? 0 : std::min(kernel, (in - 1 - origin) / gap + 1);
+      spans.push_back({begin, std::max(begin, end), origin});
+    }
+  }
+  // f(input position) for the taps of an output position.
+  template <class F>
+  ASSAY_INLINE void for_each(const Span& span, F&& f) const {
+    for (int i = span.begin; i < span.end; ++i) f(span.origin + i * dilation);
+  }
+  // The outputs that read each input position.
+  std::vector<std::vector<int>> readers() const {
+    std::vector<std::vector<int>> result(static_cast<std::size_t>(size));
+    for (std::size_t o = 0; o < spans.size(); ++o) {
+      for_each(spans[o], [&](int i) { result[static_cast<std::size_t>(i)].push_back(static_cast<int>(o)); });
+    }
+    return result;
+  }
+
+  int size, dilation;
+  std::vector<Span> spans;  // by output position
+};
 
 template <int B>
 class PoolBase : public Kernel {
  public:
-  explicit PoolBase(const PoolGeometry& geometry) : g_(geometry) {}
+  explicit PoolBase(const PoolGeometry& g)
+      : g_(g),
+        rows_(g.in.height, g.out.height, g.window.kernel_h, g.window.stride_h, g.window.dilation_h,
+              g.window.pad_top),
+        columns_(g.in.width, g.out.width, g.window.kernel_w, g.window.stride_w, g.window.dilation_w,
+                 g.window.pad_left),
+        row_floats_(std::int64_t{g.in.width} * B) {}
 
  protected:
-  Span rows(int y) const {
-    const Window& w = g_.window;
-    return taps(y, w.stride_h, w.pad_top, w.kernel_h, w.dilation_h, g_.in.height);
-  }
-  Span columns(int x) const {
-    const Window& w = g_.window;
-    return taps(x, w.stride_w, w.pad_left, w.kernel_w, w.dilation_w, g_.in.width);
-  }
+  int planes(const Frame& frame) const { return frame.images * (g_.in.padded / B); }
   float weight(const Span& r, const Span& c) const {
-    const int count = g_.count_include_pad ? g_.window.kernel_h * g_.window.kernel_w
-                                           : (r.end - r.begin) * (c.end - c.begin);
+    const int count = g_.count_include_pad ? g_.window.kernel_h * g_.window.kernel_w : r.count() * c.count();
     return 1.0f / static_cast<float>(std::max(count, 1));
-  }
-  // f(input offset) for every tap of the window, in row order.
-  template <class F>
-  ASSAY_INLINE void for_each_tap(const Span& r, const Span& c, F&& f) const {
-    for (int i = r.begin; i < r.end; ++i) {
-      const int y = r.origin + i * g_.window.dilation_h;
-      for (int j = c.begin; j < c.end; ++j) {
-        const int x = c.origin + j * g_.window.dilation_w;
-        f((std::int64_t{y} * g_.in.width + x) * B);
-      }
-    }
-  }
-  // The window's maximum; NaN wins, as in PyTorch.
-  ASSAY_INLINE Vec<B> maximum(const float* plane, const Span& r, const Span& c) const {
-    Vec<B> best = broadcast<B>(-__builtin_inff());
-    for_each_tap(r, c, [&](std::int64_t at) {
-      const Vec<B> v = load<B>(plane + at);
-      best = v <= best ? best : v;
-    });
-    return best;
   }
 
   PoolGeometry g_;
+  Axis rows_, columns_;
+  std::int64_t row_floats_;  // of the input
 };
 
+// NaN wins, as in PyTorch.
+template <int B>
+ASSAY_INLINE Vec<B> larger(const Vec<B>& best, const Vec<B>& v) {
+  return v <= best ? best : v;
+}
+
+// Sums and maxima over a window are taken down its columns first, then along its row.
 template <int B>
 class Pool : public PoolBase<B> {
  public:
-  Pool(const PoolGeometry& geometry, BufferId x, BufferId y) : PoolBase<B>(geometry), x_(x), y_(y) {}
+  Pool(const PoolGeometry& geometry, BufferId x, BufferId y)
+      : PoolBase<B>(geometry), x_(x), y_(y), row_(static_cast<std::size_t>(this->row_floats_)) {}
 
   void run(const Frame& frame) override {
-    const PoolGeometry& g = this->g_;
-    const float* in = frame[x_];
-    float* out = frame[y_];
-    for (int plane = 0; plane < frame.images * (g.in.padded / B); ++plane) {
-      for (int y = 0; y < g.out.height; ++y) {
-        const Span r = this->rows(y);
-        for (int x = 0; x < g.out.width; ++x, out += B) {
-          const Span c = this->columns(x);
-          if (g.maximum) {
-            store<B>(out, this->maximum(in, r, c));
-          } else {
-            Vec<B> sum{};
-            this->for_each_tap(r, c, [&](std::int64_t at) { sum = sum + load<B>(in + at); });
-            store<B>(out, sum * this->weight(r, c));
-          }
-        }
-      }
-      in += std::int64_t{g.in.pixels()} * B;
+    if (this->g_.maximum) {
+      pool(
+          frame, -std::numeric_limits<float>::infinity(),
+          [](const Vec<B>& a, const Vec<B>& b) { return larger<B>(a, b); },
+          [](const Span&, const Span&) { return 1.0f; });
+    } else {
+      pool(
+          frame, 0.0f, [](const Vec<B>& a, const Vec<B>& b) { return a + b; },
+          [this](const Span& r, const Span& c) { return this->weight(r, c); });
     }
   }
 
  private:
+  template <class Combine, class Weight>
+  ASSAY_INLINE void pool(const Frame& frame, float start, Combine&& combine, Weight&& weight) {
+    const float* in = frame[x_];
+    float* out = frame[y_];
+    float* row = row_.data();
+    for (int plane = 0; plane < this->planes(frame); ++plane, in += this->g_.in.height * this->row_floats_) {
+      for (const Span& r : this->rows_.spans) {
+        for (std::int64_t x = 0; x < this->row_floats_; x += B) {
+          Vec<B> v = broadcast<B>(start);
+          this->rows_.for_each(r, [&](int y) { v = combine(v, load<B>(in + y * this->row_floats_ + x)); });
+          store<B>(row + x, v);
+        }
+        for (const Span& c : this->columns_.spans) {
+          Vec<B> v = broadcast<B>(start);
+          this->columns_.for_each(c, [&](int x) { v = combine(v, load<B>(row + std::int64_t{x} * B)); });
+          store<B>(out, v * weight(r, c));
+          out += B;
+        }
+      }
+    }
+  }
+
   BufferId x_, y_;
+  std::vector<float> row_;
 };
 
+// Every input gathers its share from the windows that it is in: along rows first, then down columns.
 template <int B>
-class PoolGradient : public PoolBase<B> {
+class AveragePoolGradient : public PoolBase<B> {
  public:
-  PoolGradient(const PoolGeometry& geometry, BufferId x, BufferId dy, BufferId dx)
+  AveragePoolGradient(const PoolGeometry& geometry, BufferId dy, BufferId dx)
+      : PoolBase<B>(geometry),
+        dy_(dy),
+        dx_(dx),
+        row_readers_(this->rows_.readers()),
+        column_readers_(this->columns_.readers()),
+        shares_(static_cast<std::size_t>(geometry.out.width * B)),
+        spread_(static_cast<std::size_t>(geometry.out.height * this->row_floats_)) {}
+
+  void run(const Frame& frame) override {
+    const float* dy = frame[dy_];
+    float* dx = frame[dx_];
+    for (int plane = 0; plane < this->planes(frame); ++plane) {
+      float* spread = spread_.data();
+      for (const Span& r : this->rows_.spans) {
+        float* share = shares_.data();
+        for (const Span& c : this->columns_.spans) {
+          store<B>(share, load<B>(dy) * this->weight(r, c));
+          share += B;
+          dy += B;
+        }
+        for (const std::vector<int>& readers : column_readers_) {
+          store<B>(spread, sum(readers, shares_.data(), B));
+          spread += B;
+        }
+      }
+      for (const std::vector<int>& readers : row_readers_) {
+        for (std::int64_t x = 0; x < this->row_floats_; x += B, dx += B) {
+          store<B>(dx, sum(readers, spread_.data() + x, this->row_floats_));
+        }
+      }
+    }
+  }
+
+ private:
+  ASSAY_INLINE static Vec<B> sum(const std::vector<int>& readers, const float* from, std::int64_t stride) {
+    Vec<B> result{};
+    for (const int o : readers) result = result + load<B>(from + o * stride);
+    return result;
+  }
+
+  BufferId dy_, dx_;
+  std::vector<std::vector<int>> row_readers_, column_readers_;
+  std::vector<float> shares_, spread_;
+};
+
+// All of a window's gradient goes to the first tap that holds its maximum.
+template <int B>
+class MaxPoolGradient : public PoolBase<B> {
+ public:
+  MaxPoolGradient(const PoolGeometry& geometry, BufferId x, BufferId dy, BufferId dx)
       : PoolBase<B>(geometry), x_(x), dy_(dy), dx_(dx) {}
 
   void run(const Frame& frame) override {
-    const PoolGeometry& g = this->g_;
-    const float* in = g.maximum ? frame[x_] : nullptr;
+    const float* in = frame[x_];
     const float* dy = frame[dy_];
     float* dx = frame[dx_];
-    const std::int64_t plane_floats = std::int64_t{g.in.pixels()} * B;
-    for (int plane = 0; plane < frame.images * (g.in.padded / B); ++plane, dx += plane_floats) {
+    const std::int64_t plane_floats = this->g_.in.height * this->row_floats_;
+    for (int plane = 0; plane < this->planes(frame); ++plane, in += plane_floats, dx += plane_floats) {
       std::fill_n(dx, plane_floats, 0.0f);
-      for (int y = 0; y < g.out.height; ++y) {
-        const Span r = this->rows(y);
-        for (int x = 0; x < g.out.width; ++x, dy += B) {
-          const Span c = this->columns(x);
-          if (g.maximum) {
-            to_maximum(in, load<B>(dy), dx, r, c);
-          } else {
-            const Vec<B> share = load<B>(dy) * this->weight(r, c);
-            this->for_each_tap(r, c, [&](std::int64_t at) { store<B>(dx + at, load<B>(dx + at) + share); });
-          }
+      for (const Span& r : this->rows_.spans) {
+        for (const Span& c : this->columns_.spans) {
+          give(in, load<B>(dy), dx, r, c);
+          dy += B;
         }
       }
-      if (in != nullptr) in += plane_floats;
     }
   }
 
  private:
-  // All of the gradient goes to the first tap that holds the maximum.
-  ASSAY_INLINE void to_maximum(const float* in, const Vec<B>& gradient, float* dx, const Span& r,
-                               const Span& c) {
-    const Vec<B> best = this->maximum(in, r, c);
+  template <class F>
+  ASSAY_INLINE void for_each_tap(const Span& r, const Span& c, F&& f) const {
+    this->rows_.for_each(r, [&](int y) {
+      this->columns_.for_each(c, [&](int x) { f(y * this->row_floats_ + std::int64_t{x} * B); });
+    });
+  }
+
+  ASSAY_INLINE void give(const float* in, const Vec<B>& gradient, float* dx, const Span& r,
+                         const Span& c) const {
+    const Vec<B> zero{};
+    Vec<B> best = broadcast<B>(-std::numeric_limits<float>::infinity());
+    for_each_tap(r, c, [&](std::int64_t at) { best = larger<B>(best, load<B>(in + at)); });
     Vec<B> left = gradient;
-    this->for_each_tap(r, c, [&](std::int64_t at) {
+    for_each_tap(r, c, [&](std::int64_t at) {
       const Vec<B> v = load<B>(in + at);
-      const Vec<B> zero{};
       const Vec<B> taken = v == best ? left : zero;
       store<B>(dx + at, load<B>(dx + at) + taken);
       left = v == best ? zero : left;
@@ -219,7 +295,8 @@ std::unique_ptr<Kernel> make_pool(const PoolGeometry& geometry, BufferId x, Buff
 }
 std::unique_ptr<Kernel> make_pool_gradient(const PoolGeometry& geometry, BufferId x, BufferId dy,
                                            BufferId dx) {
-  return make_blocked<PoolGradient>(geometry, x, dy, dx);
+  if (geometry.maximum) return make_blocked<MaxPoolGradient>(geometry, x, dy, dx);
+  return make_blocked<AveragePoolGradient>(geometry, dy, dx);
 }
 std::unique_ptr<Kernel> make_global_pool(bool maximum, const Extent& in, BufferId x, BufferId y) {
   return make_blocked<GlobalPool>(maximum, in, x, y);

@@ -13,7 +13,9 @@ struct Tile {
   std::int64_t offset;        // of the first pixel in a per-image buffer of the extent
   std::int64_t image_stride;  // to the same pixel of the next image
   int images, pixels;
-  int channel;  // first channel of the block
+  int channel;                // first channel of the block
+  int image;                  // the first
+  std::int64_t image_offset;  // of the first pixel in its image
 };
 
 inline constexpr int tile_pixels = 128;
@@ -25,14 +27,29 @@ ASSAY_INLINE void for_tiles(int images, const Extent& extent, F&& f) {
   for (int n = 0; n < images; n += group) {
     for (int c = 0; c < extent.padded; c += B) {
       for (int p = 0; p < pixels; p += tile_pixels) {
-        f(Tile{.offset = n * extent.floats() + std::int64_t{c} * pixels + std::int64_t{p} * B,
+        const std::int64_t at = std::int64_t{c} * pixels + std::int64_t{p} * B;
+        f(Tile{.offset = n * extent.floats() + at,
                .image_stride = extent.floats(),
                .images = std::min(group, images - n),
                .pixels = std::min(tile_pixels, pixels - p),
-               .channel = c});
+               .channel = c,
+               .image = n,
+               .image_offset = at});
       }
     }
   }
+}
+
+// One bit per element of a tensor, as lane_bits gives them.
+inline std::int64_t mask_floats(const Extent& extent) {
+  return (extent.floats() + 31) / 32;
+}
+
+// The bits of a tile's first pixel in its image number `n`.
+template <int B>
+ASSAY_INLINE LaneBits<B>* mask_at(float* mask, const Extent& extent, const Tile& tile, int n) {
+  void* bits = mask + (tile.image + n) * mask_floats(extent);
+  return static_cast<LaneBits<B>*>(bits) + tile.image_offset / B;
 }
 
 // Zeroes the lanes of a pixel run that lie beyond the real channels.

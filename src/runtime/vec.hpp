@@ -4,6 +4,11 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
+
+#if defined(__AVX512DQ__) && defined(__AVX512VL__)
+#include <immintrin.h>
+#endif
 
 // Vectors wider than the target's registers have no stable calling convention; none crosses a translation
 // unit.
@@ -57,6 +62,36 @@ ASSAY_INLINE V at_most(const V& a, float limit) {
 template <class V>
 ASSAY_INLINE V at_least(const V& a, float limit) {
   return a < limit ? V{} + limit : a;
+}
+
+// One bit per lane of a comparison's result, and back: `bits` selects x where its bit is set, y elsewhere.
+template <int N>
+using LaneBits = std::conditional_t<N == 16, std::uint16_t, std::uint8_t>;
+
+template <int N>
+ASSAY_INLINE LaneBits<N> lane_bits(const IntVec<N>& condition) {
+#if defined(__AVX512DQ__) && defined(__AVX512VL__)
+  if constexpr (N == 16) {
+    __m512i v;
+    std::memcpy(&v, &condition, sizeof v);
+    return _mm512_movepi32_mask(v);
+  } else {
+    __m256i v;
+    std::memcpy(&v, &condition, sizeof v);
+    return _mm256_movepi32_mask(v);
+  }
+#else
+  unsigned bits = 0;
+  for (int i = 0; i < N; ++i) bits |= (condition[i] != 0 ? 1u : 0u) << i;
+  return static_cast<LaneBits<N>>(bits);
+#endif
+}
+
+template <int N>
+ASSAY_INLINE Vec<N> select(LaneBits<N> bits, const Vec<N>& x, const Vec<N>& y) {
+  IntVec<N> bit_of_lane;
+  for (int i = 0; i < N; ++i) bit_of_lane[i] = 1 << i;
+  return (bit_of_lane & static_cast<std::int32_t>(bits)) != 0 ? x : y;
 }
 
 // e^x to about 2 ulp: 2^n * p(r), |r| <= ln 2 / 2, with the polynomial of Cephes' expf. Saturates instead of
