@@ -36,7 +36,7 @@ int run(const Arguments& arguments) {
   const Output output(arguments);
   const Workload workload(arguments);
   const auto estimator = make_estimator(arguments, [&] {
-    if (workload.space() != nullptr) return sample_networks(*workload.space(), 100);
+    if (workload.space() != nullptr) return sample_networks(*workload.space(), 300);
     std::vector<Network> networks;
     networks.push_back(canonical(workload.network(workload.items()[0])));
     return networks;

@@ -1,6 +1,7 @@
 #include "interrupt.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 
 namespace assay::cli {
@@ -22,6 +23,12 @@ InterruptGuard::InterruptGuard() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // a second signal has its usual effect
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  watcher_ = std::jthread([this](std::stop_token ended) {
+    while (!ended.stop_requested()) {
+      if (interrupted) source_.request_stop();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  });
 }
 
 InterruptGuard::~InterruptGuard() {

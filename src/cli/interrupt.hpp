@@ -1,6 +1,9 @@
 // Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once.
 #pragma once
 
+#include <stop_token>
+#include <thread>
+
 namespace assay::cli {
 
 // Installs the handlers for the life of the object. One at a time.
@@ -12,6 +15,12 @@ class InterruptGuard {
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
   static bool requested();
+  // Asked to stop soon after the signal.
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  std::stop_source source_;
+  std::jthread watcher_;  // a signal handler itself may not request a stop
 };
 
 }  // namespace assay::cli

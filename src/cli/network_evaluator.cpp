@@ -3,7 +3,6 @@
 #include "assay/base/error.hpp"
 #include "assay/estimate/memory.hpp"
 
-#include "interrupt.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>
@@ -70,7 +69,7 @@ std::size_t NetworkEvaluator::score(std::span<const Candidate> candidates, std::
                                     std::stop_token stop) {
   std::vector<char> done(candidates.size(), 0);
   pool_.run(static_cast<std::int64_t>(candidates.size()), [&](Worker& worker, std::int64_t i) {
-    if (stop.stop_requested() || InterruptGuard::requested()) return;
+    if (stop.stop_requested()) return;
     const auto index = static_cast<std::size_t>(i);
     const Clock clock;
     const ScoreRecord record = scorer_.score(worker, space_.decode(candidates[index]));

@@ -23,7 +23,6 @@ class NetworkEvaluator final : public Evaluator {
 
   std::span<const std::string> score_names() const override { return scorer_.settings().scores; }
   void gate(std::span<const Candidate> candidates, std::span<GateResult> results) override;
-  // A row that takes long ends early when an interrupt was requested.
   std::size_t score(std::span<const Candidate> candidates, std::span<ScoreRow> rows,
                     std::stop_token stop) override;
   std::vector<double> rank(std::span<const double> scores, std::size_t count) override;

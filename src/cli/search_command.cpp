@@ -169,7 +169,7 @@ int run(const Arguments& arguments) {
   if (arguments.positionals().empty())
     throw InputError("assay search: name a space file. See: assay search --help");
   const Space space = Space::load(arguments.positionals()[0]);
-  const auto estimator = make_estimator(arguments, [&] { return sample_networks(space, 100); });
+  const auto estimator = make_estimator(arguments, [&] { return sample_networks(space, 300); });
   const SearchSettings settings = settings_of(arguments, space, estimator.has_value());
   const TrainOptions training = train_options(arguments);
   // A data set that is missing must not be found out after the search.
@@ -193,16 +193,14 @@ int run(const Arguments& arguments) {
   NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, scores, worker_count(arguments));
   RunRecorder recorder(journal);
   ProgressLine line(output.quiet());
-  std::stop_source stop;
   const Clock clock;
   const auto progress = [&](const Progress& p) {
-    if (InterruptGuard::requested()) stop.request_stop();
     if (line.due()) {
       line.show(static_cast<double>(p.counts.evaluated) / static_cast<double>(settings.evaluations),
                 progress_text(p, settings, clock.seconds()));
     }
   };
-  const SearchResult result = run_search(space, evaluator, settings, {&recorder, progress, stop.get_token()});
+  const SearchResult result = run_search(space, evaluator, settings, {&recorder, progress, guard.token()});
   line.clear();
   recorder.record(result);
   if (!output.quiet()) {

@@ -181,7 +181,9 @@ Residual fit_residual(std::span<const Extents> extents, std::span<const double> 
     for (int e = 0; e < extent_count; ++e) x(i, e) = std::log(extents[i][e]);
   }
   Residual out;
-  const Eigen::Map<const Eigen::VectorXd> y(log_ratios.data(), n);
+  // A copy, not a map: Eigen sums an unaligned array in an order that depends on its address, and the last
+  // bits with it.
+  const Eigen::VectorXd y = Eigen::Map<const Eigen::VectorXd>(log_ratios.data(), n);
   out.intercept = y.mean();
   out.low = y.minCoeff();
   out.high = y.maxCoeff();
