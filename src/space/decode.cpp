@@ -205,10 +205,12 @@ OpId Decoder::place(const Placement& placement, OpId x, Inherited inherited, con
 }
 
 OpId Decoder::build(const BlockUse& use, OpId x, Inherited inherited, Frame& frame) {
-  if (builder_.size() > kMaxOperators) {
-    throw InputError(fmt::format(
-        "The network has more than {} operators. Reduce depths, or the number of blocks inside blocks.",
-        kMaxOperators));
+  // Counted beside the operators, because blocks that add none could still go on for ever.
+  if (builder_.size() > kMaxOperators || ++blocks_ > kMaxOperators) {
+    throw InputError(
+        fmt::format("The network has more than {} operators or blocks. Reduce depths, or the number of "
+                    "blocks inside blocks.",
+                    kMaxOperators));
   }
   int channels = inherited.channels > 0 ? inherited.channels : builder_.shape(x).channels;
   int stride = inherited.stride;

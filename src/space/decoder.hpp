@@ -67,7 +67,8 @@ class Decoder {
   std::string scope_;
   NetworkBuilder builder_;
   std::vector<OpId> finished_;  // outputs of the blocks of all stages so far
-  std::size_t stage_ = 0;
+  std::size_t stage_ = 0;       // being built
+  int blocks_ = 0;              // built so far
   int none_type_;
 };
 

@@ -13,6 +13,7 @@ namespace assay::plan {
 namespace {
 
 constexpr std::int64_t kMostNodes = 64;
+constexpr std::size_t kMaxNesting = 30;
 
 const std::vector<std::string> kGraphKeys = {"inputs",        "preprocess",   "nodes",      "node",
                                              "edge",          "input_edge",   "op",         "output",
@@ -57,6 +58,9 @@ void Loader::graphs_of(BlockUse& use, Definition& definition, const toml::node& 
 int Loader::graph_of(Definition& definition, const std::string& prefix, const toml::node& user) {
   if (definition.open)
     fail(user, fmt::format("Block \"{}\" contains itself. Break the circle.", definition.name));
+  if (sinks_.size() > kMaxNesting)
+    fail(user, fmt::format("Block \"{}\" lies inside more than {} other blocks. Nest them less deeply.",
+                           definition.name, kMaxNesting));
   auto found = definition.graphs.find(prefix);
   if (found == definition.graphs.end()) {
     const int index = static_cast<int>(plan_.graphs.size());
