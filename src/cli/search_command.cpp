@@ -164,6 +164,7 @@ std::string_view reason_text(StopReason reason) {
 }
 
 int run(const Arguments& arguments) {
+  const InterruptGuard guard;
   const Output output(arguments);
   const ScoreSettings scores = score_settings(arguments);
   if (arguments.positionals().empty())
@@ -189,7 +190,6 @@ int run(const Arguments& arguments) {
     note(fmt::format("{}: {} candidates. Journal: {}", space.name(), space.size().digits, path));
   }
 
-  const InterruptGuard guard;
   NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, scores, worker_count(arguments));
   RunRecorder recorder(journal);
   ProgressLine line(output.quiet());
@@ -212,8 +212,16 @@ int run(const Arguments& arguments) {
                     c.duplicates, rejections_text(c), c.failed, result.front.size()));
   }
 
+  if (result.shortlist.empty() && result.reason != StopReason::stopped) {
+    throw InputError(
+        fmt::format("{}: all {} candidates that met the budget failed to be scored, the first with \"{}\". "
+                    "Ask for other --scores.",
+                    space.source(), result.cohort.size(), result.cohort.status(0)));
+  }
+
   std::optional<Baseline> baseline;
-  if (!settings.initial.empty()) baseline = evaluate_baseline(settings.initial[0], evaluator, result.cohort);
+  if (!settings.initial.empty() && result.cohort.size() > 0)
+    baseline = evaluate_baseline(settings.initial[0], evaluator, result.cohort);
   Shortlist shortlist(space, settings.front_metric, result, scores.scores, baseline ? &*baseline : nullptr);
   if (result.reason == StopReason::stopped) {
     journal.set_state("stopped", "interrupted during the search");
