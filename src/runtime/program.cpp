@@ -91,13 +91,18 @@ void Program::find_lifetimes() {
   }
 }
 
-int Program::ideal_images(const Step& step) const {
-  std::int64_t floats = 1;
+Program::Appetite Program::appetite_of(const Step& step) const {
+  Appetite appetite{1, step.kernel ? step.kernel->weight_floats() : 0};
   for (const auto* ids : {&step.access.reads, &step.access.writes}) {
-    for (const BufferId id : *ids) floats += buffers_[static_cast<std::size_t>(id)].image_floats;
+    for (const BufferId id : *ids) appetite.floats += buffers_[static_cast<std::size_t>(id)].image_floats;
   }
-  const std::int64_t to_share_weights = step.kernel ? 2 * step.kernel->weight_floats() / floats : 0;
-  return divisor_at_most(batch_, std::max(cache_floats_ / floats, to_share_weights));
+  return appetite;
+}
+
+// As many as the cache holds, but enough to make up for reading the weights.
+int Program::images_for(const Appetite& appetite) const {
+  return divisor_at_most(batch_,
+                         std::max(cache_floats_ / appetite.floats, 2 * appetite.weights / appetite.floats));
 }
 
 // Whether the step reads a whole-batch buffer that the segment beginning at `segment_begin` is still
@@ -112,19 +117,32 @@ bool Program::waits_for(const Step& step, int segment_begin) const {
 void Program::find_segments() {
   segment_of_.resize(steps_.size());
   bool open = false;
+  Appetite largest{};  // of the open segment's steps
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
     const Step& step = steps_[static_cast<std::size_t>(s)];
     const bool whole = step.access.scope == Scope::whole_batch;
-    const int images = whole ? batch_ : ideal_images(step);
-    // Steps whose images differ much in size are better off apart: late, small images need more of them at a
-    // time.
-    const bool joins = open && !whole && s != backward_step_ && !waits_for(step, segments_.back().first) &&
-                       images <= 4 * segments_.back().images;
+    const Appetite own = appetite_of(step);
+    const int own_images = whole ? batch_ : images_for(own);
     if (s == backward_step_) backward_segment_ = segments_.size();
-    if (!joins) segments_.push_back({.first = s, .last = s, .images = images});
-    Segment& segment = segments_.back();
-    segment.last = s + 1;
-    segment.images = std::min(segment.images, images);
+
+    bool joins = open && !whole && s != backward_step_ && !waits_for(step, segments_.back().first);
+    if (joins) {
+      const Appetite both{std::max(largest.floats, own.floats), std::max(largest.weights, own.weights)};
+      const int images = divisor_at_most(batch_, cache_floats_ / both.floats);
+      // Together they run on fewer images at a time than one of them would alone, and it would read its
+      // weights more often: worth it only where those are small beside the activations.
+      const bool loses = images < std::max(own_images, segments_.back().images);
+      joins = !loses || 4 * both.weights <= images * both.floats;
+      if (joins) {
+        largest = both;
+        segments_.back().images = std::min({images, own_images, segments_.back().images});
+      }
+    }
+    if (!joins) {
+      segments_.push_back({.first = s, .last = s, .images = own_images});
+      largest = own;
+    }
+    segments_.back().last = s + 1;
     segment_of_[static_cast<std::size_t>(s)] = static_cast<int>(segments_.size()) - 1;
     open = !whole;
   }

@@ -130,10 +130,16 @@ class Program {
     int first = 0, last = 0;
   };
 
+  // What a step touches: floats per image, and weights each time that it runs.
+  struct Appetite {
+    std::int64_t floats, weights;
+  };
+
   Buffer& buffer(BufferId id) { return buffers_[static_cast<std::size_t>(id)]; }
   void find_lifetimes();
   void find_segments();
-  int ideal_images(const Step& step) const;
+  Appetite appetite_of(const Step& step) const;
+  int images_for(const Appetite& appetite) const;
   bool waits_for(const Step& step, int segment_begin) const;
   bool is_local(const Buffer& buffer) const;
   void assign_storage();
