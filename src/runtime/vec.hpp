@@ -10,12 +10,6 @@
 #include <immintrin.h>
 #endif
 
-// Vectors wider than the target's registers have no stable calling convention; none crosses a translation
-// unit.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi"
-#endif
-
 namespace assay {
 
 template <int N>
@@ -81,17 +75,28 @@ ASSAY_INLINE LaneBits<N> lane_bits(const IntVec<N>& condition) {
     return _mm256_movepi32_mask(v);
   }
 #else
+  std::int32_t lanes[N];
+  std::memcpy(lanes, &condition, sizeof lanes);
   unsigned bits = 0;
-  for (int i = 0; i < N; ++i) bits |= (condition[i] != 0 ? 1u : 0u) << i;
+  for (int i = 0; i < N; ++i) bits |= (lanes[i] != 0 ? 1u : 0u) << i;
   return static_cast<LaneBits<N>>(bits);
 #endif
 }
 
+// Written out: GCC 12 with sanitizers gets a loop over the lanes of a vector wrong.
+template <int N>
+ASSAY_INLINE IntVec<N> bit_of_lane() {
+  if constexpr (N == 16) {
+    return IntVec<16>{1 << 0, 1 << 1, 1 << 2,  1 << 3,  1 << 4,  1 << 5,  1 << 6,  1 << 7,
+                      1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 << 14, 1 << 15};
+  } else {
+    return IntVec<8>{1 << 0, 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7};
+  }
+}
+
 template <int N>
 ASSAY_INLINE Vec<N> select(LaneBits<N> bits, const Vec<N>& x, const Vec<N>& y) {
-  IntVec<N> bit_of_lane;
-  for (int i = 0; i < N; ++i) bit_of_lane[i] = 1 << i;
-  return (bit_of_lane & static_cast<std::int32_t>(bits)) != 0 ? x : y;
+  return (bit_of_lane<N>() & static_cast<std::int32_t>(bits)) != 0 ? x : y;
 }
 
 // e^x to about 2 ulp: 2^n * p(r), |r| <= ln 2 / 2, with the polynomial of Cephes' expf. Saturates instead of
