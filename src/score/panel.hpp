@@ -19,6 +19,12 @@ namespace assay {
 inline constexpr int lanes = 16;
 inline constexpr int chunk_rows = 128;
 
+// 16 floats are one register with AVX-512 and several elsewhere, where GCC warns that passing them has no
+// stable convention; none crosses a translation unit.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
 using Vector [[gnu::vector_size(lanes * sizeof(float))]] = float;
 
 inline Vector load(const float* from) {
