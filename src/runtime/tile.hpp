@@ -40,6 +40,12 @@ ASSAY_INLINE void for_tiles(int images, const Extent& extent, F&& f) {
   }
 }
 
+// The sum of four accumulators, which hide the latency of additions.
+template <int B>
+ASSAY_INLINE Vec<B> sum4(const Vec<B> (&v)[4]) {
+  return (v[0] + v[1]) + (v[2] + v[3]);
+}
+
 // One bit per element of a tensor, as lane_bits gives them.
 inline std::int64_t mask_floats(const Extent& extent) {
   return (extent.floats() + 31) / 32;

@@ -1,10 +1,9 @@
-#include "compiler.hpp"
+#include "lowering.hpp"
 
 #include "assay/base/error.hpp"
 
 #include "backward.hpp"
 #include "kernels.hpp"
-#include "lowering.hpp"
 #include "tile.hpp"
 
 #include <algorithm>
