@@ -222,7 +222,8 @@ int run(const Arguments& arguments) {
   std::optional<Baseline> baseline;
   if (!settings.initial.empty() && result.cohort.size() > 0)
     baseline = evaluate_baseline(settings.initial[0], evaluator, result.cohort);
-  Shortlist shortlist(space, settings.front_metric, result, scores.scores, baseline ? &*baseline : nullptr);
+  Shortlist shortlist(space, settings.front_metric, result, scores.scores,
+                      baseline ? &settings.initial[0] : nullptr, baseline ? &*baseline : nullptr);
   if (result.reason == StopReason::stopped) {
     journal.set_state("stopped", "interrupted during the search");
     shortlist.write(output);
@@ -230,7 +231,7 @@ int run(const Arguments& arguments) {
     return 130;
   }
   if (dataset) {
-    if (output.format() == Format::table) shortlist.write(output);
+    if (output.format() == Format::table) shortlist.write_table(output);
     shortlist.train(*dataset, training, journal, output.quiet());
     if (InterruptGuard::requested()) {
       journal.set_state("stopped", "interrupted during training");

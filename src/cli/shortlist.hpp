@@ -1,4 +1,4 @@
-// The shortlist of a search: its table, and its training.
+// The shortlist of a search, with the baseline it is measured against: its table, and its training.
 #pragma once
 
 #include "assay/search/search.hpp"
@@ -7,33 +7,50 @@
 #include "common.hpp"
 #include "training.hpp"
 
-#include <map>
+#include <optional>
 
 namespace assay::cli {
 
 class Shortlist {
  public:
-  // `baseline` may be null. All references must outlive the object.
+  // `baseline` may be null. `space` must outlive the object.
   Shortlist(const Space& space, Metric front_metric, const SearchResult& result,
-            const std::vector<std::string>& score_names, const Baseline* baseline);
+            std::vector<std::string> score_names, const Candidate* baseline_candidate,
+            const Baseline* baseline);
 
-  // Best rank score first. What the journal holds of an earlier part of the run is not trained again.
+  // Best rank score first, the baseline last. What the journal holds of an earlier part of the run is not
+  // trained again.
   void train(const Dataset& dataset, const TrainOptions& options, RunJournal& journal, bool quiet);
 
   void write(const Output& output) const;
+  // The table alone, without the candidates below it.
+  void write_table(const Output& output) const;
 
  private:
-  std::vector<Column> columns(const Output& output) const;
-  std::vector<Cell> row(std::size_t rank, const Output& output) const;
-  Table table(const Output& output) const;
+  struct Entry {
+    int evaluation = baseline_evaluation;
+    Candidate candidate;
+    Costs costs;
+    double rank_score = 0;
+    std::vector<double> scores;
+    std::optional<TrainingRow> training;
+  };
+  // Number under which the journal keeps the baseline's training; evaluations count from 0.
+  static constexpr int baseline_evaluation = -1;
+
+  void train(Entry& entry, const std::string& label, const std::string& recipe, const Dataset& dataset,
+             const TrainOptions& options, RunJournal& journal, bool quiet);
+  std::vector<Column> columns(bool people) const;
+  std::vector<Cell> row(const Entry& entry, Cell rank, bool people) const;
+  Table table(bool people) const;
+  std::string candidates_text() const;
 
   const Space& space_;
-  Metric front_metric_;
-  const SearchResult& result_;
-  const std::vector<std::string>& score_names_;
-  const Baseline* baseline_;
+  bool has_latency_;
+  std::vector<std::string> score_names_;
+  std::vector<Entry> entries_;
+  std::optional<Entry> baseline_;
   bool trained_ = false;
-  std::map<int, TrainingRow> trainings_;  // by evaluation
 };
 
 }  // namespace assay::cli
