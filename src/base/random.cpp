@@ -57,12 +57,12 @@ void generate(Batch& batch, std::uint64_t key, std::uint64_t counter) {
   }
 }
 
-// Uniform in (0, 1): 24 bits, never 0, so that its logarithm is finite.
+// Uniform in (0, 1]: 24 bits, never 0, so that its logarithm is finite.
 float open_unit(std::uint32_t bits) {
   return (static_cast<float>(bits >> 8) + 0.5f) * 0x1p-24f;
 }
 
-// Natural logarithm of x in (0, 1), relative error below 1e-6: exponent plus atanh series on the mantissa in
+// Natural logarithm of x in (0, 1], relative error below 1e-6: exponent plus atanh series on the mantissa in
 // [sqrt(1/2), sqrt 2). Written out because library calls are neither vectorised nor the same on every
 // machine.
 float log_unit(float x) {
@@ -76,7 +76,7 @@ float log_unit(float x) {
   return static_cast<float>(exponent) * 0.69314718f + series;
 }
 
-// sin and cos of 2 pi u for u in (0, 1): reduced to an eighth turn, Taylor series.
+// sin and cos of 2 pi u for u in (0, 1]: reduced to an eighth turn, Taylor series.
 void sincos_turn(float u, float& sine, float& cosine) {
   const float quadrant = std::floor(u * 4.0f + 0.5f);
   const float r = (u - quadrant * 0.25f) * 6.28318531f;
