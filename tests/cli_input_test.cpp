@@ -114,6 +114,72 @@ TEST_CASE(
           {"params", "smallest"});
 }
 
+TEST_CASE(
+    "a search judges what is executed: a twin with dead branches over budget does not hide one within it") {
+  const Folder folder;
+  folder.write("space.toml",
+               tiny_space("block = \"cell\"\nchannels = 16\n") +
+                   "[block.skip]\ntype = \"identity\"\n[block.cell]\nnodes = 4\nedge_0_1 = \"none\"\n"
+                   "edge_0_2 = \"conv\"\nedge_0_3 = \"skip\"\nedge_1_2 = [\"none\", \"conv\"]\n"
+                   "edge_1_3 = [\"none\", \"conv\"]\nedge_2_3 = \"conv\"\n");
+  // Node 1 is always zero, so all four candidates compute one function, with 3,498 parameters that take part
+  // in it.
+  const Outcome outcome = shell(
+      folder, "assay search space.toml --params 4000 --scores synflow --run r.journal --format csv --seed 1");
+  INFO(outcome.err);
+  CHECK(outcome.exit_code == 0);
+  CHECK(mentions(outcome.err, "1 evaluated"));
+}
+
+TEST_CASE("candidates that cannot be built are rejected and counted, the others go on") {
+  const Folder folder;
+  folder.write(
+      "space.toml",
+      "name = \"ub\"\nclasses = 10\n[input]\nchannels = 3\nresolution = [8, 32]\n[[stage]]\nname = \"s\"\n"
+      "block = \"conv\"\nkernel = [3, 11]\npadding = \"valid\"\nchannels = [8, 16]\n[[stage]]\n"
+      "name = \"head\"\nblock = \"classifier\"\n");
+  const Outcome scored = shell(folder, "assay score space.toml --all --scores params --quiet");
+  CHECK(scored.exit_code == 0);
+  CHECK(mentions(scored.out, "not_buildable"));
+  const Outcome estimated = shell(folder, "assay estimate space.toml --all --accelerator '" + npu + "'");
+  INFO(estimated.err);
+  CHECK(estimated.exit_code == 0);
+  CHECK(mentions(estimated.err, "2 candidates cannot be built"));
+  const Outcome searched =
+      shell(folder, "assay search space.toml --accelerator '" + npu + "' --scores params --run r.journal");
+  INFO(searched.err);
+  CHECK(searched.exit_code == 0);
+  CHECK(mentions(searched.err, "6 evaluated"));
+  CHECK(mentions(searched.err, "cannot be built"));
+}
+
+TEST_CASE("what cannot work is said before the work") {
+  const Folder folder;
+  folder.write("space.toml", tiny_space());
+  refuses(folder, "assay train space.toml --sample 1 --data no_such --out no/folder/x.csv",
+          {"no/folder/x.csv"});
+  refuses(folder, "assay score space.toml --candidates . --scores params", {"directory"});
+  refuses(folder, "assay score space.toml --all --sample 2", {"exclude each other"});
+  refuses(folder, "assay score '" + space_file("mnasnet_accel.toml") + "' --all", {"--sample N"});
+  folder.write("old.checkpoint", "x");
+  refuses(folder, "assay train space.toml --sample 1 --data no_such --checkpoint old.checkpoint",
+          {"old.checkpoint", "--resume"});
+}
+
+TEST_CASE("a finished run goes on with more evaluations, as if it had been asked for them at once") {
+  const Folder folder;
+  folder.write(
+      "space.toml",
+      tiny_space("block = \"conv\"\nkernel = [1, 3, 5, 7]\nchannels = [4, 8, 12, 16, 20, 24, 28, 32]\n"
+                 "stride = [1, 2]\n"));
+  const std::string search = "assay search space.toml --scores synflow,params --format csv --quiet ";
+  CHECK(shell(folder, search + "--run r.journal --evaluations 20").exit_code == 0);
+  const Outcome continued = shell(folder, search + "--run r.journal --evaluations 50 --resume");
+  INFO(continued.err);
+  CHECK(continued.exit_code == 0);
+  CHECK(continued.out == shell(folder, search + "--run s.journal --evaluations 50").out);
+}
+
 TEST_CASE("journals: another space, another seed, a foreign file, one that exists, one that does not") {
   const Folder folder;
   folder.write("space.toml", tiny_space());

@@ -45,6 +45,13 @@ TEST_CASE("text is aligned, readable and cut to the width") {
   CHECK(example().to_text(42).find("größer als …\n") != std::string::npos);
 }
 
+TEST_CASE("six significant digits") {
+  CHECK(significant(0.28880249999999653) == 0.288802);
+  CHECK(significant(123456789.0) == 123457000.0);
+  CHECK(significant(-1.0000004) == -1.0);
+  CHECK(significant(0.0) == 0.0);
+}
+
 TEST_CASE("styles") {
   CHECK(readable(2.5e6, Style::count) == "2.50M");
   CHECK(readable(12.345, Style::percent) == "12.3 %");

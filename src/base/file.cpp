@@ -53,6 +53,18 @@ std::string read_file(const std::string& path) {
   return content;
 }
 
+std::ifstream open_input(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    throw InputError(fmt::format("{}: cannot be read: it is a directory. Name a file in it.", path));
+  }
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    throw InputError(fmt::format("{}: cannot be read: {}. Check the path.", path, std::strerror(errno)));
+  }
+  return in;
+}
+
 void write_file(const std::string& path, std::string_view content) {
   OutputFile file(path);
   file.write(content);

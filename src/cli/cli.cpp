@@ -35,8 +35,7 @@ std::string overview() {
   text +=
       "\nassay COMMAND --help explains each with an example. Results go to standard output, progress to "
       "standard error.\n"
-      "Exit codes: 0 all well, 2 wrong usage or invalid input, 3 an internal fault, 130 interrupted without "
-      "a result.\n";
+      "Exit codes: 0 all well, 2 wrong usage or invalid input, 3 an internal fault, 130 interrupted.\n";
   return text;
 }
 

@@ -32,6 +32,9 @@ OptionGroup output_options() {
 
 Output::Output(const Arguments& arguments)
     : path_(arguments.text("out").value_or("-")), quiet_(arguments.flag("quiet")) {
+  // A place that cannot be written must not be found out after the work: this makes and removes the temporary
+  // file.
+  const OutputFile probe(path_);
   static const std::vector<std::string> names = {"table", "csv", "json"};
   const auto given = arguments.text("format");
   if (!given) {
@@ -98,11 +101,15 @@ Workload::Workload(const Arguments& arguments) {
     }
     network_ = network_from_json(read_file(source_), source_);
     columns_ = {"network"};
-    items_.push_back(
-        {.fields = {network_->title().empty() ? source_ : network_->title()}, .candidate = {}, .line = 0});
+    items_.push_back({.fields = {source_}, .candidate = {}, .line = 0});
     return;
   }
-  if (selections != 1) {
+  if (selections > 1) {
+    throw InputError(fmt::format(
+        "assay {}: --candidates, --candidate, --sample and --all exclude each other. Give one of them.",
+        command));
+  }
+  if (selections == 0) {
     throw InputError(fmt::format(
         "assay {}: say which candidates of {} to take, with one of --candidates FILE, --candidate TEXT, "
         "--sample N and --all.",
@@ -117,12 +124,12 @@ Workload::Workload(const Arguments& arguments) {
   if (const auto text = arguments.text("candidate")) {
     add(candidate_from_text(*space_, *text, "--candidate"));
   } else if (arguments.flag("all")) {
-    constexpr std::size_t most = 5'000'000;
+    constexpr std::size_t most_digits = 7;
+    if (const std::string size = space_->size().digits; size.size() > most_digits) {
+      throw InputError(fmt::format("{}: the space has {} candidates, too many for --all. Take --sample N.",
+                                   source_, size));
+    }
     space_->enumerate([&](const Candidate& candidate) {
-      if (items_.size() == most) {
-        throw InputError(fmt::format("{}: the space has {} candidates, too many for --all. Take --sample N.",
-                                     source_, space_->size().digits));
-      }
       add(candidate);
       return true;
     });
@@ -146,11 +153,7 @@ void Workload::add(const Candidate& candidate) {
 
 void Workload::read_candidates(const std::string& path) {
   std::ifstream file;
-  if (path != "-") {
-    file.open(path);
-    if (!file)
-      throw InputError(fmt::format("{}: cannot be read: {}. Check the path.", path, std::strerror(errno)));
-  }
+  if (path != "-") file = open_input(path);
   candidates_source_ = path == "-" ? "standard input" : path;
   CandidateReader reader(*space_, path == "-" ? std::cin : file, candidates_source_);
   columns_ = reader.columns();
@@ -197,9 +200,18 @@ void add_result(Table& table, const Workload& workload, const Item& item, std::v
 
 std::vector<Network> sample_networks(const Space& space, int count) {
   std::vector<Network> networks;
+  std::string failure;
   for (int i = 0; i < count; ++i) {
     Random random(1, Purpose::sample, 0, static_cast<std::uint64_t>(i));
-    networks.push_back(canonical(space.decode(space.sample(random))));
+    try {
+      networks.push_back(canonical(space.decode(space.sample(random))));
+    } catch (const InputError& error) {
+      failure = error.what();  // counted and shown where candidates are judged
+    }
+  }
+  if (networks.empty()) {
+    throw InputError(
+        fmt::format("{}: none of {} random candidates can be built. {}", space.source(), count, failure));
   }
   return networks;
 }

@@ -1,4 +1,5 @@
 #include "assay/base/error.hpp"
+#include "assay/base/file.hpp"
 #include "assay/base/text.hpp"
 #include "assay/estimate/memory.hpp"
 
@@ -47,6 +48,8 @@ int run(const Arguments& arguments) {
         "Accelerator files are in spaces/accelerators.");
   }
 
+  if (const auto path = arguments.text("save-estimator")) write_file(*path, estimator->to_json());
+
   const bool people = output.format() == Format::table;
   const bool layers_wanted = arguments.flag("layers") || (people && workload.items().size() == 1);
   Table table = result_table(workload, output,
@@ -70,10 +73,14 @@ int run(const Arguments& arguments) {
       const Network declared = workload.network(item);
       const Network executed = canonical(declared);
       const Prediction p = estimator->predict(executed);
-      cells = {p.latency_ms,          p.latency_low_ms,
-               p.latency_high_ms,     peak_memory_bytes(estimator->accelerator(), executed),
-               declared.parameters(), declared.macs(),
-               p.extrapolated,        std::string("ok")};
+      cells = {significant(p.latency_ms),
+               significant(p.latency_low_ms),
+               significant(p.latency_high_ms),
+               peak_memory_bytes(estimator->accelerator(), executed),
+               declared.parameters(),
+               declared.macs(),
+               p.extrapolated,
+               std::string("ok")};
       if (layers_wanted) add_layers(layers, *estimator, executed, row);
     } catch (const InputError& error) {
       failure = error.what();
@@ -99,29 +106,34 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command estimate_command() {
-  return {
-      .name = "estimate",
-      .summary = "latency, memory, parameters and MACs on an accelerator, subgraph by subgraph",
-      .positionals = "SPACE.toml | NETWORK.json",
-      .max_positionals = 1,
-      .description =
-          "Predicts latency by regression over the subgraphs that the accelerator runs as one, with a 90 % "
-          "interval;\n"
-          "\"extrapolated\" says that a subgraph lies outside of what was measured. Peak memory follows the\n"
-          "accelerator file. params and macs count what is declared, dead branches included.",
-      .groups =
-          {input_options(),
-           estimator_options(),
-           {"Details",
-            {{"layers", "",
-              "a row per subgraph: its share of the latency, how well it fills the lanes, what bounds it",
-              ""}}},
-           output_options()},
-      .example =
-          "  assay estimate spaces/mobilenetv2.toml --sample 10 --accelerator "
-          "spaces/accelerators/edge_npu_16.toml\n"
-          "  assay estimate network.json --accelerator spaces/accelerators/edge_npu_16.toml --layers",
-      .run = run};
+  return {.name = "estimate",
+          .summary = "latency, memory, parameters and MACs on an accelerator, subgraph by subgraph",
+          .positionals = "SPACE.toml | NETWORK.json",
+          .max_positionals = 1,
+          .description =
+              "Predicts latency by regression over the subgraphs that the accelerator runs as one. The 90 % "
+              "interval\n"
+              "covers the regression's error on what it was fitted to; with --accelerator that is the file's "
+              "cycle\n"
+              "model, so the interval says nothing about how well the file describes real hardware. "
+              "\"extrapolated\"\n"
+              "says that a subgraph lies outside of what was measured. Peak memory follows the accelerator "
+              "file.\n"
+              "params and macs count what is declared, dead branches included.",
+          .groups =
+              {input_options(),
+               estimator_options(),
+               {"Details",
+                {{"layers", "",
+                  "a row per subgraph: its share of the latency, how well it fills the lanes, what bounds it",
+                  ""},
+                 {"save-estimator", "FILE", "keep the fitted estimator, for --estimator", ""}}},
+               output_options()},
+          .example =
+              "  assay estimate spaces/mobilenetv2.toml --sample 10 --accelerator "
+              "spaces/accelerators/edge_npu_16.toml\n"
+              "  assay estimate network.json --accelerator spaces/accelerators/edge_npu_16.toml --layers",
+          .run = run};
 }
 
 }  // namespace assay::cli

@@ -31,12 +31,14 @@ GateResult NetworkEvaluator::gate_one(const Candidate& candidate,
     const Network declared = space_.decode(candidate);
     const Identity identity = identify(declared);
     result.fingerprint = identity.fingerprint;
-    result.costs.params = declared.parameters();
-    result.costs.macs = declared.macs();
-    // What runs is the network without dead and zero operators; most candidates have none.
+    // What runs is the network without dead and zero operators; most candidates have none. Every cost is the
+    // executed network's, so that it is a function of the fingerprint: of two candidates with one fingerprint
+    // the second is a duplicate, whatever dead branches it declares.
     std::optional<Network> reduced;
     if (!identity.minimal) reduced = canonical(declared);
     const Network& executed = reduced ? *reduced : declared;
+    result.costs.params = executed.parameters();
+    result.costs.macs = executed.macs();
     if (!session) {
       result.costs.peak_memory_bytes = peak_activation_bytes(executed, {});
       return result;
@@ -72,7 +74,7 @@ std::size_t NetworkEvaluator::score(std::span<const Candidate> candidates, std::
     if (stop.stop_requested()) return;
     const auto index = static_cast<std::size_t>(i);
     const Clock clock;
-    const ScoreRecord record = scorer_.score(worker, space_.decode(candidates[index]));
+    const ScoreRecord record = scorer_.score(worker, canonical(space_.decode(candidates[index])));
     rows[index].scores = record.values;
     rows[index].status = record.ok() ? "" : record.status;
     rows[index].seconds = clock.seconds();

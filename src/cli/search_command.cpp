@@ -44,13 +44,18 @@ Budget budget_of(const Arguments& arguments, bool has_estimator) {
 // A candidate as text, or the first row of a candidate file.
 Candidate read_candidate(const Space& space, const std::string& text) {
   std::error_code ignored;
-  if (!fs::is_regular_file(text, ignored)) return candidate_from_text(space, text, "--baseline");
-  std::ifstream in(text);
+  if (!fs::exists(text, ignored)) return candidate_from_text(space, text, "--baseline");
+  std::ifstream in = open_input(text);
   CandidateReader reader(space, in, text);
   CandidateRow row;
   if (!reader.next(row))
     throw InputError(fmt::format("{}: the file holds no candidate. Add a row below the header.", text));
-  return row.candidate;
+  const Candidate candidate = row.candidate;
+  if (reader.next(row)) {
+    throw InputError(fmt::format(
+        "{}: the file holds several candidates, but there is one baseline. Keep its row alone.", text));
+  }
+  return candidate;
 }
 
 SearchSettings settings_of(const Arguments& arguments, const Space& space, bool has_estimator) {
@@ -66,13 +71,14 @@ SearchSettings settings_of(const Arguments& arguments, const Space& space, bool 
   return settings;
 }
 
-// Everything that decides what a search finds; a journal of other settings is not continued.
-std::string settings_json(const SearchSettings& settings, const ScoreSettings& scores, const Space& space) {
+// Everything that decides what a search finds; a journal of other settings is not continued. The numbers of
+// evaluations and of networks on the shortlist are left out: a finished run may be continued with larger
+// ones.
+std::string settings_json(const SearchSettings& settings, const ScoreSettings& scores, const Space& space,
+                          const std::optional<Estimator>& estimator) {
   nlohmann::ordered_json json;
   json["strategy"] = settings.strategy.name;
-  json["evaluations"] = settings.evaluations;
   json["generation"] = settings.generation;
-  json["shortlist"] = settings.shortlist;
   json["batch"] = scores.batch;
   json["repeats"] = scores.repeats;
   for (const Metric metric : all_metrics) {
@@ -80,6 +86,7 @@ std::string settings_json(const SearchSettings& settings, const ScoreSettings& s
       json["budget"][std::string(metric_name(metric))] = settings.budget.limit(metric);
   }
   for (const Candidate& candidate : settings.initial) json["initial"].push_back(to_text(space, candidate));
+  if (estimator) json["estimator"] = fmt::format("{:016x}", hash_text(estimator->to_json()));
   return json.dump();
 }
 
@@ -110,7 +117,7 @@ RunIdentity identity_of(const SearchSettings& settings, const ScoreSettings& sco
   RunIdentity identity;
   identity.assay_version = assay_version;
   identity.seed = settings.strategy.seed;
-  identity.settings_json = settings_json(settings, scores, space);
+  identity.settings_json = settings_json(settings, scores, space, estimator);
   identity.space_name = space.name();
   identity.space_text = read_file(space.source());
   identity.space_fingerprint = space.fingerprint();
@@ -119,7 +126,7 @@ RunIdentity identity_of(const SearchSettings& settings, const ScoreSettings& sco
   if (estimator) {
     identity.accelerator_name = estimator->accelerator().name;
     identity.accelerator_text = to_toml(estimator->accelerator());
-    identity.accelerator_fingerprint = hash_text(estimator->to_json());
+    identity.accelerator_fingerprint = estimator->accelerator().fingerprint();
   }
   identity.scores = scores.scores;
   return identity;
@@ -200,7 +207,19 @@ int run(const Arguments& arguments) {
                 progress_text(p, settings, clock.seconds()));
     }
   };
-  const SearchResult result = run_search(space, evaluator, settings, {&recorder, progress, guard.token()});
+  const SearchResult result = [&] {
+    try {
+      return run_search(space, evaluator, settings, {&recorder, progress, guard.token()});
+    } catch (const InputError&) {
+      // A run without one evaluation is nothing to continue; its journal would only be in the way of the next
+      // try.
+      if (!arguments.flag("resume") && journal.evaluation_count() == 0) {
+        journal.close();
+        fs::remove(path);
+      }
+      throw;
+    }
+  }();
   line.clear();
   recorder.record(result);
   if (!output.quiet()) {

@@ -152,10 +152,10 @@ std::vector<Cell> Shortlist::row(const Entry& entry, Cell rank, bool people) con
   }
   row.emplace_back(entry.rank_score);
   if (has_latency_) {
-    row.emplace_back(costs.latency_ms);
+    row.emplace_back(significant(costs.latency_ms));
     if (!people) {
-      row.emplace_back(costs.latency_low_ms);
-      row.emplace_back(costs.latency_high_ms);
+      row.emplace_back(significant(costs.latency_low_ms));
+      row.emplace_back(significant(costs.latency_high_ms));
     }
   }
   row.emplace_back(costs.peak_memory_bytes);

@@ -26,14 +26,16 @@ int run_space(const Arguments& arguments) {
     table.rows.push_back(
         {decision.name, static_cast<std::int64_t>(decision.options.size()), join(decision.options, " ")});
   }
-  if (output.format() != Format::table) {
-    output.write(table);
-    return 0;
-  }
   const Space::Size size = space.size();
-  output.write(fmt::format(
-      "{}: {} decisions, {} distinct candidates{}\n\n{}", space.name(), space.decisions().size(), size.digits,
-      size.constraints_counted ? "" : " before constraints", table.to_text(terminal_width(), use_colour())));
+  const std::string headline =
+      fmt::format("{}: {} decisions, {} distinct candidates{}", space.name(), space.decisions().size(),
+                  size.digits, size.constraints_counted ? "" : " before constraints");
+  if (output.format() == Format::table) {
+    output.write(headline + "\n\n" + table.to_text(terminal_width(), use_colour()));
+  } else {
+    output.write(table);
+    if (!output.quiet()) note(headline);
+  }
   return 0;
 }
 

@@ -34,6 +34,12 @@ int run(const Arguments& arguments) {
                                  *checkpoint));
   }
 
+  if (checkpoint && !options.resume && std::filesystem::exists(*checkpoint)) {
+    throw InputError(fmt::format(
+        "{}: the file exists already. Continue that training with --resume, or name another file.",
+        *checkpoint));
+  }
+
   const Dataset dataset = load_dataset(dataset_name);
   const InterruptGuard guard;
   Table table = result_table(workload, output,
@@ -83,7 +89,8 @@ Command train_command() {
                  input_options(),
                  training_options(),
                  {"Running",
-                  {{"workers", "N", "threads, 1 or 2; 0 is one per core. Results do not depend on it", "0"},
+                  {{"workers", "N", "threads, at most 2; 0 is one per core. Results do not depend on it",
+                    "0"},
                    {"checkpoint", "FILE", "where the state of one training is kept", ""},
                    {"resume", "", "continue from --checkpoint", ""}}},
                  output_options()},

@@ -144,7 +144,7 @@ Estimator Estimator::from_json(std::string_view text, const std::string& source)
     document = ordered_json::parse(text);
   } catch (const ordered_json::exception& error) {
     throw InputError(
-        fmt::format("{}: this is not JSON: {}. Give a file that \"assay fit\" wrote.", source, error.what()));
+        fmt::format("{}: this is not JSON: {}. Give an estimator file that assay wrote.", source, error.what()));
   }
   const JsonObject json(document, source, "");
   if (json.text("format") != format_name) {

@@ -88,7 +88,7 @@ class JsonObject {
 
   [[noreturn]] void fail(std::string_view key, const std::string& cause) const {
     throw InputError(
-        fmt::format("{}: \"{}\" {}. Give a file that \"assay fit\" wrote.", source_, full_name(key), cause));
+        fmt::format("{}: \"{}\" {}. Give an estimator file that assay wrote.", source_, full_name(key), cause));
   }
 
  private:

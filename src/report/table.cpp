@@ -44,6 +44,13 @@ std::string cut(const std::string& text, int width) {
 
 }  // namespace
 
+double significant(double value) {
+  if (value == 0 || !std::isfinite(value)) return value;
+  const double unit = std::pow(10.0, std::floor(std::log10(std::abs(value))) - 5);
+  // Dividing by a power of ten above 1 is exact where multiplying by one below 1 is not.
+  return unit < 1 ? std::round(value / unit) / std::round(1 / unit) : std::round(value / unit) * unit;
+}
+
 double percent(double share) {
   return std::round(share * 1e10) / 1e8;
 }
@@ -92,7 +99,18 @@ std::string json_line(const std::vector<Column>& columns, const std::vector<Cell
     if (!has_value(row[i])) continue;  // null
     std::visit(
         [&](const auto& v) {
-          if constexpr (!std::is_same_v<std::decay_t<decltype(v)>, std::monostate>) value = v;
+          using Value = std::decay_t<decltype(v)>;
+          if constexpr (std::is_same_v<Value, double>) {
+            // Counts among the scores are whole numbers: 2501160, not 2501160.0.
+            constexpr double exact_integers = 9007199254740992.0;
+            if (v == std::floor(v) && std::abs(v) < exact_integers) {
+              value = static_cast<std::int64_t>(v);
+            } else {
+              value = v;
+            }
+          } else if constexpr (!std::is_same_v<Value, std::monostate>) {
+            value = v;
+          }
         },
         row[i]);
   }

@@ -110,7 +110,8 @@ std::string explain_rejections(const Budget& budget, const Counts& counts, const
         distinct, space_source, build_failure_lines(counts));
   }
   std::string text =
-      fmt::format("No candidate of {} meets the budget: {} distinct candidates were tried ({} proposals).",
+      fmt::format("No candidate of {} meets the budget: {} distinct candidates were tried ({} proposals), each "
+                  "counted under the first of these limits that it exceeds.",
                   space_source, distinct, counts.proposed);
   bool each_can_be_met = true;
   for (const Metric metric : all_metrics) {

@@ -45,8 +45,7 @@ LockFile::LockFile(const std::string& path) : path_(path + ".lock") {
       const std::string reason = held ? holder_of(descriptor_) : std::strerror(errno);
       close(descriptor_);
       throw InputError(
-          held ? fmt::format("The run journal {} is being written by {}. Wait for it or stop it first; a "
-                             "report can be made meanwhile.",
+          held ? fmt::format("The run journal {} is being written by {}. Wait for it or stop it first.",
                              path, reason)
                : fmt::format("The run journal {} cannot be locked: {}. Choose a place on another file "
                              "system.",

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <fstream>
 #include <string>
 #include <string_view>
 
 namespace assay {
 
 std::string read_file(const std::string& path);
+
+// The same for reading as a stream. A directory is refused here, not at the first read.
+std::ifstream open_input(const std::string& path);
 
 // Writes to a temporary file beside `path`, flushes it to disk and renames it: readers see the old or the new
 // content, never half of it, also when the disk fills up or the process dies.

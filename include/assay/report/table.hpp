@@ -51,6 +51,9 @@ struct Table {
 // A share as a percentage, without the last bits that the multiplication leaves: 0.9198 is 91.98.
 double percent(double share);
 
+// Six significant digits: an estimate knows no more, and files stay readable.
+double significant(double value);
+
 // A cell as people read it.
 std::string readable(const Cell& cell, Style style);
 
