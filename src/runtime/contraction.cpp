@@ -15,6 +15,7 @@ class ContractionKernel : public Kernel {
   ContractionKernel(const Contraction& contraction, const ContractionBuffers& buffers)
       : c_(contraction), buffers_(buffers) {}
   std::int64_t weight_floats() const override { return c_.weights(); }
+  std::int64_t scratch_floats() const override { return scratch_; }
 
  protected:
   void prepare(Worker::Implementation& worker, std::shared_ptr<CachedContraction> primitive, int images,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -20,6 +21,7 @@ struct Executable::Implementation {
   Worker::Implementation& worker;
   Shape input_shape, output_shape;
   Compiled compiled;
+  std::optional<MemoryClaim> memory;
   FloatBuffer arena;
   std::int64_t arena_floats = 0;
   std::vector<Parameter> parameters;
@@ -34,11 +36,32 @@ CompileOptions completed(CompileOptions options) {
   return options;
 }
 
+// A network's tensors and kernels may be larger than any machine. Beyond these sizes sums of floats (64 bits)
+// or numbers of pixels (32) would overflow below.
+void check_sizes(const Network& network) {
+  constexpr double most_pixels = 1 << 27, most_weights = 0x1p40;
+  for (OpId id = 0; id < network.size(); ++id) {
+    const Operator& op = network.op(id);
+    const Shape out = network.shape(id);
+    double weights = 0;
+    if (op.kind == OpKind::convolution) {
+      weights = double{1} * network.shape(network.inputs(id)[0]).channels / op.groups * out.channels *
+                op.window.kernel_h * op.window.kernel_w;
+    }
+    if (double{1} * out.height * out.width > most_pixels || weights > most_weights) {
+      throw InputError(
+          fmt::format("Operator \"{}\" ({}) with an output of {} x {} x {} is too large to be executed.",
+                      network.name(id), to_string(op.kind), out.channels, out.height, out.width));
+    }
+  }
+}
+
 void check(const Network& network, const CompileOptions& options) {
   if (options.batch < 1) {
     throw InputError(fmt::format("A network cannot be compiled for a batch of {}. Use a batch of at least 1.",
                                  options.batch));
   }
+  check_sizes(network);
   for (const auto* taps : {&options.forward_taps, &options.gradient_taps}) {
     for (const OpId op : *taps) {
       if (op < 0 || op >= network.size()) {
@@ -63,6 +86,10 @@ Executable::Implementation::Implementation(Worker::Implementation& w, const Netw
                     network.name(error.op), to_string(network.op(error.op).kind), error.reason));
   }
   for (FoldedNorm& norm : compiled.folded_norms) norm.contraction.weight->set_layout(norm.weight->layout);
+  const std::int64_t floats = arena_floats + compiled.parameters.floats(options.weight_gradients) +
+                              compiled.folded.floats(false) + compiled.program.scratch_floats() +
+                              compiled.parameters.largest();
+  memory.emplace(worker, floats * std::int64_t{sizeof(float)});
   arena = worker.pool.take(arena_floats);
   compiled.program.place(arena.data());
   compiled.parameters.allocate(worker, options.weight_gradients);
@@ -164,7 +191,7 @@ std::span<float> Executable::input() {
 
 void Executable::forward(const Tap& tap) {
   if (implementation_->needs_folding) implementation_->fold();
-  implementation_->compiled.program.forward(tap);
+  implementation_->compiled.program.forward(tap, implementation_->worker.stop);
 }
 
 std::span<const float> Executable::output() const {
@@ -180,7 +207,7 @@ void Executable::backward(std::span<const float> output_gradient, const Tap& tap
   check_size(output_gradient.size(), c.program.batch() * implementation_->output_shape.elements(),
              "The output gradient");
   std::copy(output_gradient.begin(), output_gradient.end(), c.program.data(c.output_gradient));
-  implementation_->compiled.program.backward(tap);
+  implementation_->compiled.program.backward(tap, implementation_->worker.stop);
 }
 
 std::span<const float> Executable::input_gradient() const {
@@ -212,6 +239,10 @@ std::int64_t Executable::arena_bytes() const {
 
 std::int64_t Executable::parameter_bytes() const {
   return implementation_->compiled.parameters.bytes() + implementation_->compiled.folded.bytes();
+}
+
+std::int64_t Executable::memory_bytes() const {
+  return implementation_->memory->bytes();
 }
 
 }  // namespace assay

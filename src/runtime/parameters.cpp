@@ -65,11 +65,29 @@ ParameterTensor& ParameterSet::add(ParameterTensor tensor) {
   return tensors_.back();
 }
 
-void ParameterSet::allocate(Worker::Implementation& worker, bool gradients) {
-  const auto aligned = [](std::int64_t floats) { return (floats + 15) / 16 * 16; };
+namespace {
+
+std::int64_t aligned(std::int64_t floats) {
+  return (floats + 15) / 16 * 16;
+}
+
+}  // namespace
+
+std::int64_t ParameterSet::floats(bool gradients) const {
   std::int64_t total = 0;
   for (const ParameterTensor& tensor : tensors_)
     total += aligned(tensor.floats) * (gradients && tensor.trained ? 2 : 1);
+  return total;
+}
+
+std::int64_t ParameterSet::largest() const {
+  std::int64_t most = 0;
+  for (const ParameterTensor& tensor : tensors_) most = std::max(most, tensor.elements());
+  return most;
+}
+
+void ParameterSet::allocate(Worker::Implementation& worker, bool gradients) {
+  const std::int64_t total = floats(gradients);
   memory_ = worker.pool.take(std::max<std::int64_t>(total, 1));
   bytes_ = total * static_cast<std::int64_t>(sizeof(float));
   std::fill_n(memory_.data(), total, 0.0f);
@@ -89,6 +107,7 @@ void ParameterSet::initialise(Worker::Implementation& worker, Initialisation ini
                               std::uint64_t seed, std::uint64_t fingerprint) {
   std::vector<float> plain;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (worker.stop.stop_requested()) throw Cancelled();
     const ParameterTensor& tensor = tensors_[i];
     plain.resize(static_cast<std::size_t>(tensor.elements()));
     Random random(seed, Purpose::weights, fingerprint, i);

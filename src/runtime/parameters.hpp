@@ -34,7 +34,11 @@ class ParameterSet {
  public:
   // Addresses stay valid.
   ParameterTensor& add(ParameterTensor tensor);
-  // Kernels have set every layout: takes the memory, all zero.
+  // Kernels have set every layout: the floats that values and, if wanted, gradients take.
+  std::int64_t floats(bool gradients) const;
+  // Of the largest tensor in plain layout, for the way in and out.
+  std::int64_t largest() const;
+  // Takes the memory, all zero.
   void allocate(Worker::Implementation& worker, bool gradients);
   void release(Worker::Implementation& worker) { worker.pool.give_back(std::move(memory_)); }
 

@@ -231,7 +231,15 @@ void Program::place(float* arena) {
   }
 }
 
-void Program::run(std::size_t begin, std::size_t end, const Tap& tap) {
+std::int64_t Program::scratch_floats() const {
+  std::int64_t most = 0;
+  for (const Step& step : steps_) {
+    if (step.kernel) most = std::max(most, step.kernel->scratch_floats());
+  }
+  return most;
+}
+
+void Program::run(std::size_t begin, std::size_t end, const Tap& tap, const std::stop_token& stop) {
   Frame frame;
   frame.placements = placements_;
   frame.batch = batch_;
@@ -240,6 +248,7 @@ void Program::run(std::size_t begin, std::size_t end, const Tap& tap) {
     frame.images = segment.images;
     for (frame.first_image = 0; frame.first_image < batch_; frame.first_image += segment.images) {
       for (int s = segment.first; s < segment.last; ++s) {
+        if (stop.stop_requested()) throw Cancelled();
         Step& step = steps_[static_cast<std::size_t>(s)];
         if (step.kernel) {
           step.kernel->run(frame);

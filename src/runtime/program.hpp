@@ -22,6 +22,7 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,8 @@ class Kernel {
   virtual void run(const Frame& frame) = 0;
   // What a run reads besides its buffers: a segment takes enough images at a time to make up for it.
   virtual std::int64_t weight_floats() const { return 0; }
+  // How much of the worker's scratch a run uses. Known once bound.
+  virtual std::int64_t scratch_floats() const { return 0; }
 };
 
 // oneDNN cannot compute an operator.
@@ -99,10 +102,15 @@ class Program {
   // Fixes segments, binds kernels and assigns offsets. Returns the floats that the arena needs. Throws
   // BindError.
   std::int64_t plan(Worker::Implementation& worker);
+  // Of the step that uses most. Valid after plan.
+  std::int64_t scratch_floats() const;
   void place(float* arena);
 
-  void forward(const Tap& tap) { run(0, backward_segment_, tap); }
-  void backward(const Tap& tap) { run(backward_segment_, segments_.size(), tap); }
+  // Both throw Cancelled between two steps when a stop is requested.
+  void forward(const Tap& tap, const std::stop_token& stop) { run(0, backward_segment_, tap, stop); }
+  void backward(const Tap& tap, const std::stop_token& stop) {
+    run(backward_segment_, segments_.size(), tap, stop);
+  }
   float* data(BufferId id) const { return placements_[static_cast<std::size_t>(id)].data; }
   int batch() const { return batch_; }
 
@@ -144,7 +152,7 @@ class Program {
   bool is_local(const Buffer& buffer) const;
   void assign_storage();
   std::int64_t assign_offsets();
-  void run(std::size_t begin, std::size_t end, const Tap& tap);
+  void run(std::size_t begin, std::size_t end, const Tap& tap, const std::stop_token& stop);
 
   int batch_;
   std::int64_t cache_floats_;

@@ -11,6 +11,7 @@
 
 #include "assay/base/error.hpp"
 #include "assay/base/hash.hpp"
+#include "assay/base/text.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -53,6 +54,12 @@ FloatBuffer BufferPool::take(std::int64_t floats) {
 
 void BufferPool::give_back(FloatBuffer buffer) {
   if (buffer.size() > 0) free_.push_back(std::move(buffer));
+}
+
+std::int64_t BufferPool::floats() const {
+  std::int64_t sum = 0;
+  for (const FloatBuffer& buffer : free_) sum += buffer.size();
+  return sum;
 }
 
 Primitive::Primitive(const dnnl::engine& engine, dnnl::primitive primitive,
@@ -118,6 +125,28 @@ void Worker::Implementation::reorder(const dnnl::memory::desc& from_layout, cons
   reorder->primitive.run(stream, {from, to, reorder->scratch.data()});
 }
 
+MemoryClaim::MemoryClaim(Worker::Implementation& worker, std::int64_t bytes)
+    : worker_(worker), bytes_(bytes) {
+  const std::int64_t limit = worker.memory_limit;
+  if (limit > 0 && worker.claimed_ + bytes > limit) {
+    throw InputError(
+        fmt::format("The network needs {}, but a worker may use {}. Use a smaller batch, fewer workers or a "
+                    "higher limit.",
+                    human_bytes(static_cast<std::uint64_t>(worker.claimed_ + bytes)),
+                    human_bytes(static_cast<std::uint64_t>(limit))));
+  }
+  const std::int64_t kept = (worker.pool.floats() + worker.scratch_.size()) * std::int64_t{sizeof(float)};
+  if (limit > 0 && worker.claimed_ + kept + bytes > limit) {
+    worker.pool.clear();
+    worker.scratch_ = FloatBuffer();
+  }
+  worker.claimed_ += bytes;
+}
+
+MemoryClaim::~MemoryClaim() {
+  worker_.claimed_ -= bytes_;
+}
+
 Worker::Worker() {
   omp_set_num_threads(1);
 #if defined(__SSE2__)
@@ -131,6 +160,14 @@ Worker::Worker() {
 }
 
 Worker::~Worker() = default;
+
+void Worker::set_memory_limit(std::int64_t bytes) {
+  implementation_->memory_limit = bytes;
+}
+
+void Worker::set_stop(std::stop_token stop) {
+  implementation_->stop = std::move(stop);
+}
 
 std::string runtime_description() {
   const dnnl_version_t* version = dnnl_version();

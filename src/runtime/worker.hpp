@@ -39,6 +39,8 @@ class BufferPool {
   // At least `floats` floats of undefined content.
   FloatBuffer take(std::int64_t floats);
   void give_back(FloatBuffer buffer);
+  void clear() { free_.clear(); }
+  std::int64_t floats() const;
 
  private:
   std::vector<FloatBuffer> free_;
@@ -87,6 +89,8 @@ struct Worker::Implementation {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
   BufferPool pool;
+  std::int64_t memory_limit = 0;  // bytes; 0: none
+  std::stop_token stop;
 
   // Scratch for oneDNN and for reorders; one primitive uses it at a time.
   float* scratch(std::int64_t floats) {
@@ -112,12 +116,31 @@ struct Worker::Implementation {
                float* to);
 
  private:
+  friend class MemoryClaim;
+  std::int64_t claimed_ = 0;  // bytes of the living networks
   static constexpr std::size_t cache_capacity = 8192;
   struct Hash {
     std::size_t operator()(const CacheKey& key) const { return static_cast<std::size_t>(key.hash()); }
   };
   std::unordered_map<CacheKey, std::shared_ptr<Cached>, Hash> cache_;
   FloatBuffer scratch_;
+};
+
+// A living network's share of its worker's memory.
+class MemoryClaim {
+ public:
+  // Throws InputError where the worker's limit does not allow it. What earlier networks left in the pool is
+  // freed where it does not fit beside this one.
+  MemoryClaim(Worker::Implementation& worker, std::int64_t bytes);
+  ~MemoryClaim();
+  MemoryClaim(const MemoryClaim&) = delete;
+  MemoryClaim& operator=(const MemoryClaim&) = delete;
+
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  Worker::Implementation& worker_;
+  std::int64_t bytes_;
 };
 
 }  // namespace assay

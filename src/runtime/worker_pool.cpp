@@ -15,6 +15,7 @@ struct WorkerPool::Implementation {
   const std::function<void(Worker&, std::int64_t)>* job = nullptr;
   std::int64_t count = 0, next = 0, running = 0;
   std::int64_t failed_index = 0;
+  std::int64_t max_bytes_per_worker = 0;
   std::exception_ptr failure;
   bool stop = false;
   std::vector<std::thread> threads;
@@ -31,7 +32,10 @@ struct WorkerPool::Implementation {
       lock.unlock();
       std::exception_ptr thrown;
       try {
-        if (!worker) worker = std::make_unique<Worker>();
+        if (!worker) {
+          worker = std::make_unique<Worker>();
+          worker->set_memory_limit(max_bytes_per_worker);
+        }
         (*current)(*worker, index);
       } catch (...) {
         thrown = std::current_exception();
@@ -48,7 +52,9 @@ struct WorkerPool::Implementation {
   }
 };
 
-WorkerPool::WorkerPool(int workers) : implementation_(std::make_unique<Implementation>()) {
+WorkerPool::WorkerPool(int workers, std::int64_t max_bytes_per_worker)
+    : implementation_(std::make_unique<Implementation>()) {
+  implementation_->max_bytes_per_worker = max_bytes_per_worker;
   const int size = workers > 0 ? workers : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   for (int i = 0; i < size; ++i) implementation_->threads.emplace_back([this] { implementation_->serve(); });
 }

@@ -10,10 +10,12 @@
 #include "assay/network/network.hpp"
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,9 +77,9 @@ struct CompileOptions {
   std::vector<OpId> gradient_taps = {};
   // Weights are given and never change (inference): allows batch norm to be folded into convolutions.
   bool fold_batch_norm = false;
-  // Kernels that treat images one by one run on as many at a time as fit here, so that each finds what the one before
-  // it wrote. Part of the result: it decides in which order floats are summed. The default suits second-level caches
-  // of 1 to 2 MiB.
+  // Kernels that treat images one by one run on as many at a time as fit here, so that each finds what the
+  // one before it wrote. Part of the result: it decides in which order floats are summed. The default suits
+  // second-level caches of 1 to 2 MiB.
   std::int64_t cache_bytes = std::int64_t{1} << 20;
 };
 
@@ -96,15 +98,29 @@ struct Parameter {
   std::int64_t elements() const;
 };
 
-// What one thread owns: a oneDNN engine and stream, scratchpad, compiled primitives, and buffers that are reused from
-// one network to the next. Use a Worker on the thread that made it only, and let it outlive its Executables.
-// Construction sets this thread's OpenMP threads to 1 and its floating-point unit to flush denormals to zero, for good.
+// Thrown by a run that was told to stop (Worker::set_stop). No error: nobody made a mistake.
+class Cancelled : public std::exception {
+ public:
+  const char* what() const noexcept override { return "cancelled"; }
+};
+
+// What one thread owns: a oneDNN engine and stream, scratchpad, compiled primitives, and buffers that are
+// reused from one network to the next. Use a Worker on the thread that made it only, and let it outlive its
+// Executables. Construction sets this thread's OpenMP threads to 1 and its floating-point unit to flush
+// denormals to zero, for good.
 class Worker {
  public:
   Worker();
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
+
+  // How many bytes this worker's living Executables may take together; 0, the default, is any number. What
+  // counts is all that grows with the network: activations, parameters, gradients, input, output, scratch.
+  void set_memory_limit(std::int64_t bytes);
+  // Makes initialise, forward and backward of this worker's Executables throw Cancelled at the next operator
+  // once a stop is requested. The Executable stays usable: its next forward starts afresh.
+  void set_stop(std::stop_token stop);
 
   struct Implementation;
   Implementation& implementation() { return *implementation_; }
@@ -118,7 +134,8 @@ using Tap = std::function<void(OpId op, TensorView& tensor)>;
 
 class Executable {
  public:
-  // Throws InputError when the network holds something that the runtime cannot execute (named).
+  // Throws InputError when the network holds something that the runtime cannot execute (named), or needs more
+  // memory than the worker may use (both named; nothing of that size has been allocated then).
   Executable(Worker& worker, const Network& network, const CompileOptions& options);
   ~Executable();
   Executable(Executable&&) noexcept;
@@ -141,9 +158,10 @@ class Executable {
   // The network's output, plain {batch, elements}, valid after forward.
   std::span<const float> output() const;
 
-  // Backward from `output_gradient` (plain, like output()). Parameter gradients are overwritten, not accumulated.
-  // A gradient tap is called for every tapped operator once all its consumers have contributed; what it leaves in
-  // the tensor is what is propagated further. Must follow a forward of the same input; may be repeated after it.
+  // Backward from `output_gradient` (plain, like output()). Parameter gradients are overwritten, not
+  // accumulated. A gradient tap is called for every tapped operator once all its consumers have contributed;
+  // what it leaves in the tensor is what is propagated further. Must follow a forward of the same input; may
+  // be repeated after it.
   void backward(std::span<const float> output_gradient, const Tap& tap = {});
   // Gradient of the input, plain NCHW, valid after backward when input_gradient was asked for.
   std::span<const float> input_gradient() const;
@@ -155,6 +173,8 @@ class Executable {
   // Bytes of the arena (activations, gradients) and of parameters with their gradients.
   std::int64_t arena_bytes() const;
   std::int64_t parameter_bytes() const;
+  // Everything that counts against the worker's limit: these two, and scratch memory.
+  std::int64_t memory_bytes() const;
 
  private:
   struct Implementation;
@@ -162,11 +182,12 @@ class Executable {
 };
 
 // Runs `job(worker, index)` for index 0 .. count-1 on `workers` threads (0: one per core), each with its own
-// Worker that lives as long as the pool. Jobs are taken in index order; an exception of a job is rethrown by
-// `run` (that of the lowest index) after the running jobs end.
+// Worker that lives as long as the pool and may use `max_bytes_per_worker` (Worker::set_memory_limit). Jobs
+// are taken in index order; an exception of a job is rethrown by `run` (that of the lowest index) after the
+// running jobs end.
 class WorkerPool {
  public:
-  explicit WorkerPool(int workers = 0);
+  explicit WorkerPool(int workers = 0, std::int64_t max_bytes_per_worker = 0);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -178,6 +199,10 @@ class WorkerPool {
   struct Implementation;
   std::unique_ptr<Implementation> implementation_;
 };
+
+// Bytes that this process can still take without swapping or being killed: what the system has available, and
+// no more than what is left of the memory limits of its control groups. 0 when the system does not say.
+std::int64_t available_memory_bytes();
 
 // "oneDNN 2.6.3, avx512_core_amx": for reports.
 std::string runtime_description();
