@@ -1,8 +1,8 @@
 // Bad input: each mistake is one InputError that names file, place, cause and remedy; nothing else ever comes
 // out, however broken the file.
-#include "assay/base/error.hpp"
 #include "assay/space/codec.hpp"
-#include "assay/space/space.hpp"
+
+#include "space_messages.hpp"
 
 #include <fstream>
 #include <sstream>
@@ -12,36 +12,6 @@
 namespace {
 
 using namespace assay;
-
-// The message of the InputError that `action` throws; "" when it does not.
-template <class Action>
-std::string message(Action&& action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    CHECK(error.exit_code() == 2);
-    return error.what();
-  }
-  return "";
-}
-
-void check_mentions(const std::string& text, std::initializer_list<const char*> parts) {
-  CAPTURE(text);
-  for (const char* part : parts) {
-    CAPTURE(part);
-    CHECK(text.find(part) != std::string::npos);
-  }
-}
-
-const std::string kTop = "name = \"t\"\nclasses = 10\n[input]\nchannels = 3\nresolution = 8\n";
-const std::string kStage = "[[stage]]\nname = \"s\"\nblock = \"conv\"\nchannels = 8\n";  // lines 6 to 9
-
-std::string load(const std::string& text) {
-  return message([&] { Space::parse(text, "bad.toml"); });
-}
-std::string stage(const std::string& attributes) {
-  return load(kTop + "[[stage]]\nname = \"s\"\n" + attributes + "\n");
-}
 
 TEST_CASE("the file as a whole") {
   check_mentions(message([] { Space::load("no/such/space.toml"); }), {"no/such/space.toml"});

@@ -8,32 +8,37 @@
 namespace assay::plan {
 namespace {
 
-// The option that a candidate chose, where it can be told without building anything.
 const OptionValue& chosen_option(const Plan& plan, SlotId id, const std::uint16_t* choices) {
   const Slot& slot = plan.slots[static_cast<std::size_t>(id)];
   return slot.options[slot.decisions.empty() ? 0 : choices[slot.decisions[0]]];
 }
 
-bool is_none(const Plan& plan, const Placement& placement, const std::uint16_t* choices) {
+bool is_none(const Plan& plan, const Placement& placement, const Environment& environment) {
   static const int none = block_type_from("none").value();
   if (placement.empty()) return false;
-  const OptionValue& option = chosen_option(plan, placement.block, choices);
-  return option.expression < 0 && placement.uses[static_cast<std::size_t>(option.constant)].type == none;
+  const OptionValue& option = chosen_option(plan, placement.block, environment.choices);
+  // What depends on shapes or parameters only building tells; so it does what is wrong with an expression.
+  if (option.expression >= 0 && !plan.expressions[static_cast<std::size_t>(option.expression)].static_value())
+    return false;
+  try {
+    return chosen_block(plan, placement, environment, 0).type == none;
+  } catch (const InputError&) {
+    return false;
+  }
 }
 
 // Whether some path without `none` leads from an input to the output.
-bool connected(const Plan& plan, const Graph& graph, const std::uint16_t* choices) {
+bool connected(const Plan& plan, const Graph& graph, const Environment& environment) {
   std::vector<bool> reached(static_cast<std::size_t>(graph.inputs), true);
   bool any = false;
   for (const GraphNode& node : graph.nodes) {
     bool now = false;
     for (const Edge& edge : node.inputs) {
-      const OptionValue& from = chosen_option(plan, edge.from, choices);
-      // An expression may name any source; only building it would tell.
-      const bool source = from.expression >= 0 || reached[static_cast<std::size_t>(from.constant)];
-      now = now || (source && !is_none(plan, edge.placement, choices));
+      const Value from = chosen_option(plan, edge.from, environment.choices).constant;
+      now = now ||
+            (reached[static_cast<std::size_t>(from.number)] && !is_none(plan, edge.placement, environment));
     }
-    reached.push_back(now && !is_none(plan, node.placement, choices));
+    reached.push_back(now && !is_none(plan, node.placement, environment));
     any = any || reached.back();
   }
   if (graph.output == GraphOutput::last) return reached.back();
@@ -66,14 +71,19 @@ std::string violated_constraint(const Plan& plan, const std::uint16_t* choices, 
     const Variables none{};
     environment.variables = &none;
     globals[static_cast<std::size_t>(Global::depth_multiplier)] =
-        slot_value(plan, plan.slots[static_cast<std::size_t>(plan.depth_multiplier)], environment, 0);
+        slot_value(plan, plan.slots[static_cast<std::size_t>(plan.depth_multiplier)], environment, 0).number;
     environment.variables = nullptr;
   }
   const auto broken = [&](const Constraint& c) {
-    return evaluate(plan.expressions[static_cast<std::size_t>(c.expression)], environment) == 0;
+    try {
+      const Value holds = evaluate(plan.expressions[static_cast<std::size_t>(c.expression)], environment);
+      return !holds.is_text() && holds.number == 0;
+    } catch (const ExpressionError& error) {
+      throw InputError(fmt::format("{}: A constraint cannot be told. {}", c.place, error.what()));
+    }
   };
   const auto text = [&](const Constraint& c) {
-    return plan.expressions[static_cast<std::size_t>(c.expression)].text;
+    return excerpt(plan.expressions[static_cast<std::size_t>(c.expression)].text);
   };
   bool needs_network = false;
   for (const Constraint& constraint : plan.constraints) {
@@ -81,7 +91,7 @@ std::string violated_constraint(const Plan& plan, const std::uint16_t* choices, 
     if (!constraint.needs_network && broken(constraint)) return text(constraint);
   }
   for (const Graph& graph : plan.graphs)
-    if (graph.reject_disconnected && used(graph, choices) && !connected(plan, graph, choices))
+    if (graph.reject_disconnected && used(graph, choices) && !connected(plan, graph, environment))
       return fmt::format("the output of cell \"{}\" is connected to its input", graph.name);
   if (!needs_network || !network_constraints) return {};
   try {

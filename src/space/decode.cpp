@@ -27,32 +27,60 @@ const OptionValue& chosen_option(const Slot& slot, const std::uint16_t* choices,
 
 }  // namespace
 
-double slot_value(const Plan& plan, const Slot& slot, const Environment& environment, int block_index) {
+Value slot_value(const Plan& plan, const Slot& slot, const Environment& environment, int block_index) {
   const OptionValue& option = chosen_option(slot, environment.choices, block_index);
   if (option.expression < 0) return option.constant;
   const Expression& expression = plan.expressions[static_cast<std::size_t>(option.expression)];
-  const double value = evaluate(expression, environment);
-  if (slot.kind == AttributeKind::block || slot.kind == AttributeKind::free) return value;
   const auto fail = [&](const std::string& what) {
-    throw InputError(fmt::format("{}: {} = \"{}\" gives {}.", slot.place, slot.name, expression.text, what));
+    throw InputError(
+        fmt::format("{}: {} = \"{}\" gives {}.", slot.place, slot.name, excerpt(expression.text), what));
   };
-  if (value >= kFirstText) {
-    const std::string& text = plan.texts[static_cast<std::size_t>(value - kFirstText)];
+  Value given;
+  try {
+    given = evaluate(expression, environment);
+  } catch (const ExpressionError& error) {
+    throw InputError(fmt::format("{}: {}: {}", slot.place, slot.name, error.what()));
+  }
+  if (slot.kind == AttributeKind::block) return given;
+  if (given.is_text()) {
+    if (slot.kind == AttributeKind::free) return given;
+    const std::string& text = plan.texts[static_cast<std::size_t>(given.text)];
     const std::optional<double> named = named_value(slot.kind, text);
     if (!named) fail(fmt::format("'{}', which it cannot be", text));
     return *named;
   }
+  const double value = given.number;
   if (!std::isfinite(value)) fail("no finite number");
+  if (slot.kind == AttributeKind::free || slot.kind == AttributeKind::boolean) return value;
   const bool whole = slot.kind == AttributeKind::integer || slot.kind == AttributeKind::padding;
   if (whole && std::floor(value) != value)
     fail(fmt::format("{}, but must be a whole number: use // or round()", exact_number(value)));
-  if (slot.kind == AttributeKind::boolean || slot.kind == AttributeKind::squeeze_excite) return value;
-  if (!whole && slot.kind != AttributeKind::number)
+  if (!whole && slot.kind != AttributeKind::number && slot.kind != AttributeKind::squeeze_excite)
     fail(fmt::format("the number {}, but must be a name", exact_number(value)));
   if (value < slot.least || value > slot.most)
     fail(fmt::format("{}, but must lie between {} and {}", exact_number(value), exact_number(slot.least),
                      exact_number(slot.most)));
   return value;
+}
+
+const BlockUse& chosen_block(const Plan& plan, const Placement& placement, const Environment& environment,
+                             int block_index) {
+  const Slot& slot = plan.slots[static_cast<std::size_t>(placement.block)];
+  const OptionValue& option = chosen_option(slot, environment.choices, block_index);
+  if (option.expression < 0) return placement.uses[static_cast<std::size_t>(option.constant.number)];
+  const Value choice = slot_value(plan, slot, environment, block_index);
+  if (!choice.is_text())
+    throw InputError(
+        fmt::format("{}: the block of \"{}\" is the number {} instead of a block's name. Correct "
+                    "its expression.",
+                    placement.place, placement.name, choice.number));
+  const std::string& name = plan.texts[static_cast<std::size_t>(choice.text)];
+  for (const BlockUse& use : placement.uses)
+    if (use.name == name) return use;
+  throw InputError(fmt::format(
+      "{}: the block of \"{}\" is '{}', which its expression does not name as a block. Write it there as "
+      "a text.",
+      placement.place, placement.name, name));
 }
 
 Decoder::Scope::Scope(Decoder& decoder, std::string_view part, int block)
@@ -123,7 +151,7 @@ Environment Decoder::environment(const Frame& frame) const {
   return e;
 }
 
-double Decoder::value(SlotId id, const Frame& frame) const {
+Value Decoder::any_value(SlotId id, const Frame& frame) const {
   const Slot& slot = plan_.slots[static_cast<std::size_t>(id)];
   const OptionValue& option = chosen_option(slot, choices_, frame.index);
   if (option.expression < 0) return option.constant;
@@ -138,21 +166,7 @@ void Decoder::enter(Frame& frame, OpId x) const {
 }
 
 const BlockUse& Decoder::chosen(const Placement& placement, const Frame& frame) const {
-  const double choice = value(placement.block, frame);
-  if (choice < kFirstText) {
-    if (choice >= 0 && choice < static_cast<double>(placement.uses.size()))
-      return placement.uses[static_cast<std::size_t>(choice)];
-    throw InputError(fmt::format(
-        "{}: the block of \"{}\" is the number {} instead of a block's name. Correct its expression.",
-        placement.place, placement.name, choice));
-  }
-  const std::string& name = plan_.texts[static_cast<std::size_t>(choice - kFirstText)];
-  for (const BlockUse& use : placement.uses)
-    if (use.name == name) return use;
-  throw InputError(fmt::format(
-      "{}: the block of \"{}\" is '{}', which its expression does not name as a block. Write it there as "
-      "a text.",
-      placement.place, placement.name, name));
+  return chosen_block(plan_, placement, environment(frame), frame.index);
 }
 
 bool Decoder::is_none(const Edge& edge, const Frame& frame) const {
@@ -228,8 +242,8 @@ OpId Decoder::build(const BlockUse& use, OpId x, Inherited inherited, Frame& fra
 OpId Decoder::user_block(const BlockUse& use, OpId x, const Frame& frame) {
   const std::size_t which = std::min(use.graphs.size() - 1, static_cast<std::size_t>(frame.index));
   const Graph& inner = plan_.graphs[static_cast<std::size_t>(use.graphs[which])];
-  std::array<double, kMaxParameters> parameters;
-  for (std::size_t i = 0; i < use.parameters.size(); ++i) parameters[i] = value(use.parameters[i], frame);
+  std::array<Value, kMaxParameters> parameters;
+  for (std::size_t i = 0; i < use.parameters.size(); ++i) parameters[i] = any_value(use.parameters[i], frame);
   Frame inside;
   inside.block = &frame.variables;
   inside.parameters = parameters.data();

@@ -19,7 +19,7 @@ class Decoder {
   struct Frame {
     Variables variables{};
     const Variables* block = nullptr;  // of the user block around
-    const double* parameters = nullptr;
+    const Value* parameters = nullptr;
     const Shape* nodes = nullptr;  // of the graph around
     int index = 0;                 // of the block in its stage
   };
@@ -38,7 +38,8 @@ class Decoder {
 
   Shape input_shape();
   Environment environment(const Frame& frame) const;
-  double value(SlotId id, const Frame& frame) const;
+  Value any_value(SlotId id, const Frame& frame) const;
+  double value(SlotId id, const Frame& frame) const { return any_value(id, frame).number; }
   int integer(SlotId id, const Frame& frame) const { return static_cast<int>(value(id, frame)); }
   bool per_block(SlotId id) const { return plan_.slots[static_cast<std::size_t>(id)].decisions.size() > 1; }
   void enter(Frame& frame, OpId x) const;

@@ -5,6 +5,8 @@
 #include <array>
 #include <cmath>
 
+#include <fmt/format.h>
+
 namespace assay::plan {
 namespace {
 
@@ -30,10 +32,6 @@ double apply(Opcode opcode, double a, double b) {
       return std::max(a, b);
     case Opcode::divisible:
       return make_divisible(a, b);
-    case Opcode::equal:
-      return a == b;
-    case Opcode::not_equal:
-      return a != b;
     case Opcode::less:
       return a < b;
     case Opcode::less_equal:
@@ -76,16 +74,42 @@ double apply(Opcode opcode, double a) {
   }
 }
 
+// What comes of calculating with a text, until it is the result or given up: the instruction that did it.
+Value failure(std::size_t instruction) {
+  Value value(static_cast<double>(instruction));
+  value.text = -2;
+  return value;
+}
+bool failed(const Value& value) {
+  return value.text < -1;
+}
+
+Value apply(Opcode opcode, const Value& a, const Value& b, std::size_t instruction) {
+  if (failed(a)) return a;
+  // What the first operand settles, the second cannot spoil.
+  if (opcode == Opcode::logical_and && a.is_number() && a.number == 0) return 0;
+  if (opcode == Opcode::logical_or && a.is_number() && a.number != 0) return 1;
+  if (failed(b)) return b;
+  if (opcode == Opcode::equal) return a == b;
+  if (opcode == Opcode::not_equal) return !(a == b);
+  if (!a.is_number() || !b.is_number()) return failure(instruction);
+  return apply(opcode, a.number, b.number);
+}
+
 }  // namespace
 
-double evaluate(const Expression& expression, const Environment& environment) {
-  std::array<double, kMaxStack + 1> stack;
+Value evaluate(const Expression& expression, const Environment& environment) {
+  std::array<Value, kMaxStack + 1> stack;
   std::size_t top = 0;  // number of values on the stack
-  for (const Instruction& i : expression.code) {
+  for (std::size_t at = 0; at < expression.code.size(); ++at) {
+    const Instruction& i = expression.code[at];
     const auto index = static_cast<std::size_t>(i.index);
     switch (i.opcode) {
       case Opcode::constant:
         stack[top++] = i.value;
+        break;
+      case Opcode::text:
+        stack[top++] = Value::of_text(i.index);
         break;
       case Opcode::decision:
         stack[top++] =
@@ -114,16 +138,26 @@ double evaluate(const Expression& expression, const Environment& environment) {
         break;
       case Opcode::select:
         top -= 2;
-        stack[top - 1] = stack[top - 1] != 0 ? stack[top] : stack[top + 1];
+        if (stack[top - 1].is_number())
+          stack[top - 1] = stack[top - 1].number != 0 ? stack[top] : stack[top + 1];
+        else if (stack[top - 1].is_text())
+          stack[top - 1] = failure(at);
         break;
       default:
         if (operands(i.opcode) == 1) {
-          stack[top - 1] = apply(i.opcode, stack[top - 1]);
+          Value& value = stack[top - 1];
+          if (!failed(value)) value = value.is_text() ? failure(at) : Value(apply(i.opcode, value.number));
         } else {
           --top;
-          stack[top - 1] = apply(i.opcode, stack[top - 1], stack[top]);
+          stack[top - 1] = apply(i.opcode, stack[top - 1], stack[top], at);
         }
     }
+  }
+  if (failed(stack[0])) {
+    const Instruction& i = expression.code[static_cast<std::size_t>(stack[0].number)];
+    throw ExpressionError(expression_message(
+        expression.text, fmt::format("\"{}\" needs numbers, but comes upon a text", opcode_name(i.opcode)),
+        static_cast<std::size_t>(i.position)));
   }
   return stack[0];
 }

@@ -43,15 +43,15 @@ bool is_digit(char c) {
 // Recursive descent, one function per precedence level, lowest first.
 class Compiler {
  public:
-  Compiler(std::string_view text, const Resolver& resolve, const TextValue& text_value)
-      : text_(text), resolve_(resolve), text_value_(text_value) {
+  Compiler(std::string_view text, const Resolver& resolve, const TextNumber& text_number)
+      : text_(text), resolve_(resolve), text_number_(text_number) {
     result_.text = std::string(text);
   }
 
   Expression run() {
     disjunction();
     skip_blanks();
-    if (position_ < text_.size()) fail(fmt::format("unexpected \"{}\"", text_.substr(position_)));
+    if (position_ < text_.size()) fail(fmt::format("unexpected \"{}\"", excerpt(text_.substr(position_))));
     std::sort(result_.decisions.begin(), result_.decisions.end());
     result_.decisions.erase(std::unique(result_.decisions.begin(), result_.decisions.end()),
                             result_.decisions.end());
@@ -60,8 +60,7 @@ class Compiler {
 
  private:
   [[noreturn]] void fail(const std::string& what) const {
-    throw ExpressionError(
-        fmt::format("In the expression \"{}\": {} (character {}).", text_, what, position_ + 1));
+    throw ExpressionError(expression_message(text_, what, position_));
   }
 
   void skip_blanks() {
@@ -84,7 +83,8 @@ class Compiler {
     if (!accept(token)) fail(fmt::format("\"{}\" is expected", token));
   }
 
-  void emit(const Instruction& instruction) {
+  void emit(Instruction instruction) {
+    instruction.position = static_cast<std::int32_t>(position_);
     height_ += 1 - operands(instruction.opcode);
     if (height_ > kMaxStack) fail("it is nested too deeply");
     if (instruction.opcode == Opcode::decision) result_.decisions.push_back(instruction.index);
@@ -199,7 +199,7 @@ class Compiler {
     } else if (c == '$' || starts_name(c)) {
       name_or_call();
     } else {
-      fail(fmt::format("unexpected \"{}\"", text_.substr(position_, 1)));
+      fail(fmt::format("unexpected \"{}\"", excerpt(text_.substr(position_))));
     }
   }
 
@@ -208,8 +208,7 @@ class Compiler {
     if (end == std::string_view::npos) fail("the quote is never closed");
     const std::string_view literal = text_.substr(position_ + 1, end - position_ - 1);
     position_ = end + 1;
-    result_.texts.emplace_back(literal);
-    emit({Opcode::constant, 0, text_value_(literal)});
+    emit({Opcode::text, text_number_(literal)});
   }
 
   void number() {
@@ -220,7 +219,7 @@ class Compiler {
       ++end;
     const std::string_view digits = text_.substr(position_, end - position_);
     const std::optional<double> value = parse_number(digits);
-    if (!value) fail(fmt::format("\"{}\" is not a number", digits));
+    if (!value) fail(fmt::format("\"{}\" is not a number", excerpt(digits)));
     position_ = end;
     emit({Opcode::constant, 0, *value});
   }
@@ -251,18 +250,20 @@ class Compiler {
     if (!marked && accept("(")) return call(word);
     if (!marked && (word == "true" || word == "false"))
       return emit({Opcode::constant, 0, word == "true" ? 1.0 : 0.0});
-    const Meaning meaning = resolved(word, "");
-    for (const Instruction& instruction : meaning.code) emit(instruction);
-    result_.texts.insert(result_.texts.end(), meaning.texts.begin(), meaning.texts.end());
+    for (Instruction instruction : resolved(word, "")) {
+      if (instruction.opcode == Opcode::equal && instruction.index != 0) instruction.index = kCheckedCount;
+      emit(instruction);
+    }
   }
 
   Meaning resolved(std::string_view word, std::string_view function) {
     if (std::optional<Meaning> meaning = resolve_(word, function)) return *std::move(meaning);
-    ExpressionError error(fmt::format("In the expression \"{}\": unknown {} \"{}\".", text_,
+    ExpressionError error(fmt::format("In the expression \"{}\": unknown {} \"{}\".",
+                                      excerpt(text_, position_),
                                       function.empty()  ? "name"
                                       : function == "*" ? "group of decisions"
                                                         : "node",
-                                      word));
+                                      excerpt(word)));
     error.unknown_name = std::string(word);
     throw error;
   }
@@ -273,12 +274,12 @@ class Compiler {
     if (function == std::end(kFunctions)) {
       std::vector<std::string> known;
       for (const Function& f : kFunctions) known.emplace_back(f.name);
-      fail(fmt::format("unknown function \"{}\".{}", word, suggestion(word, known)));
+      fail(fmt::format("unknown function \"{}\".{}", excerpt(word), suggestion(word, known)));
     }
     if (word == "sum" || word == "count") return over_decisions(word == "count");
     if (function->arguments == 0) {
       const Meaning node = resolved(name(), word);
-      emit({function->opcode, node.code.front().index, 0});
+      emit({function->opcode, node.front().index});
       return expect(")");
     }
     int arguments = 0;
@@ -312,10 +313,11 @@ class Compiler {
       --height_;
     }
     expect(")");
-    for (std::size_t i = 0; i < decisions.code.size(); ++i) {
-      emit(decisions.code[i]);
+    if (counting) ++counts_;
+    for (std::size_t i = 0; i < decisions.size(); ++i) {
+      emit(decisions[i]);
       for (const Instruction& instruction : wanted) emit(instruction);
-      if (counting) emit(Opcode::equal);
+      if (counting) emit({Opcode::equal, counts_});
       if (i > 0) emit(Opcode::add);
     }
   }
@@ -331,14 +333,49 @@ class Compiler {
 
   std::string_view text_;
   const Resolver& resolve_;
-  const TextValue& text_value_;
+  const TextNumber& text_number_;
   std::size_t position_ = 0;
   int height_ = 0;
   int nesting_ = 0;
+  std::int32_t counts_ = 0;
   Expression result_;
 };
 
 }  // namespace
+
+std::string_view opcode_name(Opcode opcode) {
+  static constexpr std::pair<Opcode, std::string_view> kSigns[] = {
+      {Opcode::negate, "-"},        {Opcode::logical_not, "not"}, {Opcode::add, "+"},
+      {Opcode::subtract, "-"},      {Opcode::multiply, "*"},      {Opcode::divide, "/"},
+      {Opcode::modulo, "%"},        {Opcode::floor_divide, "//"}, {Opcode::power, "**"},
+      {Opcode::equal, "=="},        {Opcode::not_equal, "!="},    {Opcode::less, "<"},
+      {Opcode::less_equal, "<="},   {Opcode::greater, ">"},       {Opcode::greater_equal, ">="},
+      {Opcode::logical_and, "and"}, {Opcode::logical_or, "or"}};
+  for (const auto& [known, sign] : kSigns)
+    if (known == opcode) return sign;
+  for (const Function& function : kFunctions)
+    if (function.opcode == opcode) return function.name;
+  return "";
+}
+
+std::string excerpt(std::string_view text, std::size_t position) {
+  constexpr std::size_t kAround = 40;
+  if (text.size() <= 2 * kAround) return std::string(text);
+  // Not within a character of several bytes.
+  const auto boundary = [&](std::size_t at) {
+    while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+    return at;
+  };
+  const std::size_t begin = position <= kAround ? 0 : boundary(std::min(position, text.size()) - kAround);
+  const std::size_t end = boundary(std::min(begin + 2 * kAround, text.size()));
+  return fmt::format("{}{}{}", begin > 0 ? "..." : "", text.substr(begin, end - begin),
+                     end < text.size() ? "..." : "");
+}
+
+std::string expression_message(std::string_view text, std::string_view what, std::size_t position) {
+  return fmt::format("In the expression \"{}\": {} (character {}).", excerpt(text, position), what,
+                     position + 1);
+}
 
 bool Expression::static_value() const {
   return std::all_of(code.begin(), code.end(), [](const Instruction& i) {
@@ -346,8 +383,8 @@ bool Expression::static_value() const {
   });
 }
 
-Expression compile_expression(std::string_view text, const Resolver& resolve, const TextValue& text_value) {
-  return Compiler(text, resolve, text_value).run();
+Expression compile_expression(std::string_view text, const Resolver& resolve, const TextNumber& text_number) {
+  return Compiler(text, resolve, text_number).run();
 }
 
 }  // namespace assay::plan

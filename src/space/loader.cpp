@@ -254,8 +254,11 @@ void Loader::read_constraints() {
   for (const toml::node& node : *array) {
     Constraint constraint;
     constraint.place = place(node.source());
-    constraint.expression =
+    const auto [id, type] =
         compile(node.value<std::string>().value(), node.source(), nothing, "A constraint");
+    if (!type.numbers && !type.values.empty() && type.values.front().value.is_text())
+      fail(node, "A constraint is a text, but must be a condition. Write a comparison.");
+    constraint.expression = id;
     for (const Instruction& i : plan_.expressions[static_cast<std::size_t>(constraint.expression)].code)
       if (i.opcode == Opcode::global && i.index >= static_cast<int>(Global::params))
         constraint.needs_network = true;

@@ -64,7 +64,7 @@ class Loader {
   struct Entry {
     std::string name;
     std::vector<std::string> options;
-    std::vector<double> values;
+    std::vector<Value> values;
     toml::source_region region;
     int block = 0;
     Condition condition;
@@ -155,9 +155,13 @@ class Loader {
   int new_decision(const std::string& name, const std::vector<const toml::node*>& options,
                    const toml::source_region& region, int block);
   std::string option_text(const toml::node& node) const;
-  double text_value(std::string_view text);
-  int compile(const std::string& text, const toml::source_region& region, const AttributeTable& table,
-              const std::string& what);
+  std::int32_t text_number(std::string_view text);
+  struct Compiled {
+    int id;
+    Type type;
+  };
+  Compiled compile(const std::string& text, const toml::source_region& region, const AttributeTable& table,
+                   const std::string& what);
   std::optional<Meaning> resolve(std::string_view name, std::string_view function,
                                  const AttributeTable& table);
   std::optional<Meaning> matching_decisions(std::string_view pattern) const;
@@ -213,7 +217,7 @@ class Loader {
   std::deque<Entry> entries_;
   std::map<std::string, int, std::less<>> entry_of_;
   std::map<std::string, const toml::node*, std::less<>> values_;
-  std::vector<std::vector<double>>
+  std::vector<std::vector<Value>>
       field_tables_;  // numbered from kFirstField on until the decisions are counted
   std::map<std::string, Definition, std::less<>> definitions_;
   AttributeTable defaults_;

@@ -3,6 +3,7 @@
 #include "loader.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace assay::plan {
 
@@ -66,19 +67,28 @@ std::optional<std::vector<double>> Loader::static_values(const Slot& slot) const
       for (Instruction& i : constant.code) {
         if (i.opcode != Opcode::decision) continue;
         const bool field = i.table >= kFirstField;
-        const std::vector<double>& table =
-            field ? field_tables_[static_cast<std::size_t>(i.table - kFirstField)]
-                  : entries_[decision].values;
-        i = {Opcode::constant, 0, table[option], 0};
+        const std::vector<Value>& table = field
+                                              ? field_tables_[static_cast<std::size_t>(i.table - kFirstField)]
+                                              : entries_[decision].values;
+        const Value& chosen = table[option];
+        i = {chosen.is_text() ? Opcode::text : Opcode::constant, chosen.text, chosen.number};
       }
-      values.push_back(evaluate(constant, {}));
+      // What lies outside the limits fails when it is built.
+      double value = slot.least;
+      try {
+        const Value given = evaluate(constant, {});
+        if (!given.is_text() && std::isfinite(given.number))
+          value = std::clamp(given.number, slot.least, slot.most);
+      } catch (const ExpressionError&) {
+      }
+      values.push_back(value);
     }
     return values;
   }
   if (slot.decisions.size() > 1) return std::nullopt;
   for (const OptionValue& option : slot.options) {
     if (option.expression >= 0) return std::nullopt;
-    values.push_back(option.constant);
+    values.push_back(option.constant.number);
   }
   return values;
 }

@@ -71,21 +71,21 @@ std::vector<Loader::BlockOption> Loader::expression_blocks(const toml::node& nod
   if (plain && !resolve(text, "", table))
     fail(node, fmt::format("{} names the unknown block \"{}\".{}", choice.name, text,
                            suggestion(text, block_names())));
-  const int id = compile(text, node.source(), table, choice.name);
+  const auto [id, type] = compile(text, node.source(), table, choice.name);
   choice.options[0].expression = id;
   std::vector<BlockOption> options;
-  const auto add = [&](const std::string& name) {
-    const bool known =
-        std::any_of(options.begin(), options.end(), [&](const BlockOption& o) { return o.name == name; });
-    if (is_block(name) && !known) options.push_back({&node, name, name});
-  };
-  const Expression expression = plan_.expressions[static_cast<std::size_t>(id)];
-  for (const std::string& literal : expression.texts) add(literal);
-  for (const int decision : expression.decisions)
-    for (const std::string& option : entries_[static_cast<std::size_t>(decision)].options) add(option);
+  for (const auto& [value, option] : type.values) {
+    if (!value.is_text()) continue;
+    const std::string& name = plan_.texts[static_cast<std::size_t>(value.text)];
+    if (is_block(name))
+      options.push_back({&node, name, name});
+    else if (!option)
+      fail(node, fmt::format("{} = \"{}\" may give the unknown block '{}'.{}", choice.name, excerpt(text),
+                             excerpt(name), suggestion(name, block_names())));
+  }
   if (options.empty())
     fail(node, fmt::format("The expression \"{}\" of {} names no block. Write blocks in it as texts: 'ibn'.",
-                           text, choice.name));
+                           excerpt(text), choice.name));
   return options;
 }
 
@@ -243,7 +243,7 @@ void Loader::fill_attributes(BlockUse& use, const BlockType& type, const Chain& 
     const SlotId id = slot(*table, key, limits_of(attribute.attribute));
     const Slot& value = plan_.slots[static_cast<std::size_t>(id)];
     if (value.decisions.empty() && value.options[0].expression < 0)
-      constant = value.options[0].constant;
+      constant = value.options[0].constant.number;
     else
       use.dynamic.emplace_back(attribute.attribute, id);
   }

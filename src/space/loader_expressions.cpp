@@ -9,27 +9,35 @@
 
 namespace assay::plan {
 
-double Loader::text_value(std::string_view text) {
+std::int32_t Loader::text_number(std::string_view text) {
   const auto found = std::find(plan_.texts.begin(), plan_.texts.end(), text);
   const auto index = found - plan_.texts.begin();
   if (found == plan_.texts.end()) plan_.texts.emplace_back(text);
-  return kFirstText + static_cast<double>(index);
+  return static_cast<std::int32_t>(index);
 }
 
-int Loader::compile(const std::string& text, const toml::source_region& region, const AttributeTable& table,
-                    const std::string& what) {
+Loader::Compiled Loader::compile(const std::string& text, const toml::source_region& region,
+                                 const AttributeTable& table, const std::string& what) {
+  const Vocabulary vocabulary{
+      [&](int number) -> const std::vector<Value>& {
+        return number >= kFirstField ? field_tables_[static_cast<std::size_t>(number - kFirstField)]
+                                     : entries_[static_cast<std::size_t>(number)].values;
+      },
+      [&](int decision) -> const std::string& { return entries_[static_cast<std::size_t>(decision)].name; },
+      plan_.texts};
   try {
     Expression expression = compile_expression(
         text,
         [&](std::string_view name, std::string_view function) { return resolve(name, function, table); },
-        [&](std::string_view literal) { return text_value(literal); });
+        [&](std::string_view literal) { return text_number(literal); });
+    Type type = check_types(expression, vocabulary);
     plan_.expressions.push_back(std::move(expression));
+    return {static_cast<int>(plan_.expressions.size()) - 1, std::move(type)};
   } catch (const ExpressionError& error) {
     std::string hint;
     if (!error.unknown_name.empty()) hint = suggestion(error.unknown_name, names_in_reach(table));
     fail(region, fmt::format("{}: {}{}", what, error.what(), hint));
   }
-  return static_cast<int>(plan_.expressions.size()) - 1;
 }
 
 namespace {
@@ -52,7 +60,7 @@ constexpr std::pair<std::string_view, Global> kGlobals[] = {{"classes", Global::
 std::optional<Meaning> Loader::resolve(std::string_view name, std::string_view function,
                                        const AttributeTable& table) {
   const auto one = [](Opcode opcode, std::ptrdiff_t index) {
-    return Meaning{{{opcode, static_cast<std::int32_t>(index), 0}}, {}};
+    return Meaning{{opcode, static_cast<std::int32_t>(index)}};
   };
   const bool constraint = table.surroundings == nullptr;
   if (function == "*") return matching_decisions(name);
@@ -78,7 +86,7 @@ std::optional<Meaning> Loader::resolve(std::string_view name, std::string_view f
   if (const auto value = values_.find(name); value != values_.end())
     return named_expression(name, *value->second, table);
   if (const std::optional<int> decision = find_decision(name))
-    return Meaning{{{Opcode::decision, *decision, 0, *decision}}, {}};
+    return Meaning{{Opcode::decision, *decision, 0, *decision}};
   if (std::optional<Meaning> field = field_value(name)) return field;
   for (const auto& [word, global] : kGlobals)
     if (name == word && (constraint || global < Global::params))
@@ -94,8 +102,8 @@ std::optional<Meaning> Loader::matching_decisions(std::string_view pattern) cons
   Meaning meaning;
   for (const auto& [name, id] : entry_of_)
     if (name.size() >= before.size() + after.size() && name.starts_with(before) && name.ends_with(after))
-      meaning.code.push_back({Opcode::decision, id, 0, id});
-  if (meaning.code.empty()) return std::nullopt;
+      meaning.push_back({Opcode::decision, id, 0, id});
+  if (meaning.empty()) return std::nullopt;
   return meaning;
 }
 
@@ -104,34 +112,33 @@ std::optional<Meaning> Loader::field_value(std::string_view name) {
   const auto [decision, field] = shared_decision("$" + std::string(name));
   if (decision < 0 || field.empty()) return std::nullopt;
   Entry& entry = entries_[static_cast<std::size_t>(decision)];
-  std::vector<double> table;
+  std::vector<Value> table;
   for (const toml::node* option : entry.written) {
     const toml::node* node = option->is_table() ? option->as_table()->get(field) : nullptr;
     if (node == nullptr) return std::nullopt;
     if (const auto number = node->value<double>())
-      table.push_back(*number);
+      table.emplace_back(*number);
     else if (const auto truth = node->value<bool>())
-      table.push_back(*truth ? 1 : 0);
+      table.emplace_back(*truth ? 1 : 0);
     else
-      table.push_back(text_value(node->value<std::string>().value_or("")));
+      table.push_back(Value::of_text(text_number(node->value<std::string>().value_or(""))));
   }
   entry.fields.emplace(field);
   field_tables_.push_back(std::move(table));
   const auto number = kFirstField + static_cast<std::int32_t>(field_tables_.size()) - 1;
-  return Meaning{{{Opcode::decision, decision, 0, number}}, {}};
+  return Meaning{{Opcode::decision, decision, 0, number}};
 }
 
 // An entry of [values] means its text, read where it is used.
 std::optional<Meaning> Loader::named_expression(std::string_view name, const toml::node& value,
                                                 const AttributeTable& table) {
-  if (const auto number = value.value<double>()) return Meaning{{{Opcode::constant, 0, *number}}, {}};
+  if (const auto number = value.value<double>()) return Meaning{{Opcode::constant, 0, *number}};
   if (++value_nesting_ > 20)
     fail(value, fmt::format("The value \"{}\" refers to itself. Break the circle.", name));
   const int expression =
-      compile(value.value<std::string>().value_or(""), value.source(), table, std::string(name));
+      compile(value.value<std::string>().value_or(""), value.source(), table, std::string(name)).id;
   --value_nesting_;
-  const Expression& compiled = plan_.expressions[static_cast<std::size_t>(expression)];
-  return Meaning{compiled.code, compiled.texts};
+  return plan_.expressions[static_cast<std::size_t>(expression)].code;
 }
 
 std::vector<std::string> Loader::names_in_reach(const AttributeTable& table) const {

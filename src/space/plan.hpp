@@ -23,7 +23,7 @@ constexpr SlotId kNoSlot = -1;
 
 // A constant, or the expression that gives the value.
 struct OptionValue {
-  double constant = 0;
+  Value constant = 0;
   int expression = -1;
 };
 
@@ -108,13 +108,13 @@ struct Plan {
 
   std::vector<Decision> decisions;
   // What options are in expressions: [decision][option], then a table for each "$decision.field".
-  std::vector<std::vector<double>> option_values;
+  std::vector<std::vector<Value>> option_values;
   std::vector<std::string> decision_places;
   ChoiceModel choices;
 
   std::vector<Slot> slots;
   std::vector<Expression> expressions;
-  std::vector<std::string> texts;  // that numbers from kFirstText on stand for
+  std::vector<std::string> texts;  // of all expressions
   std::vector<Constraint> constraints;
 
   SlotId input_channels = kNoSlot, input_height = kNoSlot, input_width = kNoSlot;
@@ -124,9 +124,6 @@ struct Plan {
   Graph main;
   std::vector<Graph> graphs;
 };
-
-// Texts in expressions are numbers beyond everything that is counted.
-constexpr double kFirstText = 0x1p50;
 
 // Limits that no meaningful space reaches; they keep a broken file from exhausting memory.
 constexpr std::size_t kMaxParameters = 32;
@@ -145,8 +142,12 @@ Network decode(const Plan& plan, const std::uint16_t* choices);
 std::string violated_constraint(const Plan& plan, const std::uint16_t* choices,
                                 bool network_constraints = true);
 
-// The value of a slot for a candidate, checked against its kind and limits; throws InputError naming the
-// place.
-double slot_value(const Plan& plan, const Slot& slot, const Environment& environment, int block_index);
+// The value of a slot for a candidate, checked against its kind and limits: a number, also where the kind has
+// names; only `free` may be a text. Throws InputError naming the place.
+Value slot_value(const Plan& plan, const Slot& slot, const Environment& environment, int block_index);
+
+// What a placement builds. Throws InputError when its expression gives no block that it may.
+const BlockUse& chosen_block(const Plan& plan, const Placement& placement, const Environment& environment,
+                             int block_index);
 
 }  // namespace assay::plan
