@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include <doctest/doctest.h>
 
@@ -156,10 +158,57 @@ TEST_CASE("networks of one fingerprint have one value") {
   const ScoreRecord one = score_all(declare(false)), other = score_all(declare(true));
   REQUIRE(one.fingerprint == other.fingerprint);
   CHECK(one.ok());
-  for (std::size_t k = 2; k < one.values.size(); ++k) CHECK(one.values[k] == other.values[k]);
-  // ... but size is what was declared.
-  CHECK(value_of(one, "params") < value_of(other, "params"));
-  CHECK(value_of(one, "macs") < value_of(other, "macs"));
+  CHECK(bits(one.values) == bits(other.values));
+  // Dead branches are declared, but gain no rank.
+  CHECK(declare(false).parameters() < declare(true).parameters());
+  CHECK(value_of(other, "params") == static_cast<double>(declare(false).parameters()));
+  CHECK(value_of(other, "macs") == static_cast<double>(declare(false).macs()));
+}
+
+TEST_CASE("a network beyond the worker's memory is not executable, and the worker goes on") {
+  Worker worker;
+  worker.set_memory_limit(std::int64_t{64} << 20);
+  const Scorer scorer({.scores = all_scores(), .batch = 16});
+  NetworkBuilder b({1 << 18, 128, 128}, "huge");  // 16 GiB an image
+  const Network huge = std::move(b).finish(test::classifier(b, test::conv_bn(b, 0, 1 << 13, 3), 10));
+  const ScoreRecord refused = scorer.score(worker, huge);
+  CHECK(mentions(refused.status, "not_executable: The network needs "));
+  CHECK(mentions(refused.status, ", but a worker may use 64"));
+  CHECK(value_of(refused, "params") == static_cast<double>(huge.parameters()));
+  CHECK(std::isnan(value_of(refused, "zen")));
+  CHECK(scorer.score(worker, test::cell_network(2)).ok());
+}
+
+TEST_CASE("a stop ends scoring with the status cancelled, and the worker goes on") {
+  Worker worker;
+  const Network network = test::cell_network(2);
+  const Scorer scorer({.scores = all_scores(), .batch = 4, .seed = 3});
+  std::stop_source before;
+  CHECK(bits(scorer.score(worker, network, before.get_token()).values) ==
+        bits(scorer.score(worker, network).values));
+  before.request_stop();
+  const ScoreRecord none = scorer.score(worker, network, before.get_token());
+  CHECK(none.status == "cancelled");
+  CHECK_FALSE(none.ok());
+  CHECK(none.fingerprint == fingerprint(network));
+  CHECK(none.values.size() == all_scores().size());
+  CHECK(std::ranges::all_of(none.values, [](double value) { return std::isnan(value); }));
+
+  // Ten minutes of work and more, stopped in the middle.
+  const Scorer endless({.scores = {"grad_norm"}, .batch = 64, .repeats = 1000});
+  NetworkBuilder b({3, 64, 64}, "slow");
+  OpId x = test::conv_bn(b, 0, 128, 3);
+  for (int i = 0; i < 10; ++i) x = test::conv_bn(b, x, 128, 3);
+  const Network slow = std::move(b).finish(test::classifier(b, x, 10));
+  std::stop_source during;
+  const std::jthread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    during.request_stop();
+  });
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(endless.score(worker, slow, during.get_token()).status == "cancelled");
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
+  CHECK(scorer.score(worker, network).ok());
 }
 
 TEST_CASE("repeats are the mean over seeds") {

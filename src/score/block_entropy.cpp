@@ -30,6 +30,7 @@ void BlockEntropy::see_output(OpId, const TensorView& features) {
     sums[c] = 0;
   }
   for (std::int64_t first = 0; first < rows; first += chunk_rows) {
+    check_stop();
     pack(features, folding, first, static_cast<int>(std::min<std::int64_t>(chunk_rows, rows - first)), panel);
     subtract(panel, shift);
     add_row_sums(panel, sums);
@@ -42,6 +43,14 @@ void BlockEntropy::see_output(OpId, const TensorView& features) {
     for (std::size_t j = 0; j <= i; ++j)
       covariance(i, j) = static_cast<double>(product[i * padded + j]) / n - sums[i] / n * (sums[j] / n);
   entropies_.push_back(spectral_entropy(eigenvalues(covariance)));
+}
+
+Outcome read_block_entropies(const Probe& probe, std::size_t least,
+                             Outcome (*value)(std::span<const double> entropies)) {
+  const auto& blocks = static_cast<const BlockEntropy&>(probe);
+  if (!blocks.failure().empty()) return Outcome::failed(blocks.failure());
+  if (blocks.entropies().size() < least) return Outcome::failed("too_few_blocks");
+  return value(blocks.entropies());
 }
 
 }  // namespace assay

@@ -22,4 +22,8 @@ class BlockEntropy final : public Probe {
   std::string_view failure_;
 };
 
+// For ScoreEntry::read: what `value` makes of the entropies, unless there are fewer than `least` blocks.
+Outcome read_block_entropies(const Probe& probe, std::size_t least,
+                             Outcome (*value)(std::span<const double> entropies));
+
 }  // namespace assay

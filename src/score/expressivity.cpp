@@ -5,6 +5,13 @@
 #include <numeric>
 
 namespace assay {
+namespace {
+
+Outcome sum(std::span<const double> entropies) {
+  return {std::accumulate(entropies.begin(), entropies.end(), 0.0), {}};
+}
+
+}  // namespace
 
 ScoreEntry expressivity_score() {
   return {
@@ -16,13 +23,7 @@ ScoreEntry expressivity_score() {
                .cost = ScoreCost::forward,
                .conditions = ScoreConditions{}},
       .probe = make_probe<BlockEntropy>,
-      .read = [](const Probe& probe) -> Outcome {
-        const auto& blocks = static_cast<const BlockEntropy&>(probe);
-        if (!blocks.failure().empty()) return Outcome::failed(blocks.failure());
-        const auto entropies = blocks.entropies();
-        if (entropies.empty()) return Outcome::failed("too_few_blocks");
-        return {std::accumulate(entropies.begin(), entropies.end(), 0.0), {}};
-      }};
+      .read = [](const Probe& probe) { return read_block_entropies(probe, 1, sum); }};
 }
 
 }  // namespace assay

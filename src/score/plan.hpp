@@ -17,7 +17,7 @@ struct Pass {
 
 struct PlannedScore {
   const ScoreEntry* entry = nullptr;
-  std::size_t pass = 0, probe = 0;  // where it reads its value; unused for declared scores
+  std::size_t pass = 0, probe = 0;  // where it reads its value; unused where nothing is executed
 };
 
 struct Plan {

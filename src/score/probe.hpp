@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct PassContext {
   // Natural logarithm of (input scale x output gradient scale). Only passes of the linearised network are
   // scaled; set before the backward pass.
   double log_scale = 0;
+  std::stop_token stop = {};
 };
 
 // Watches one pass. Taps are called for the declared operators only, from the thread of the pass.
@@ -48,6 +50,11 @@ class Probe {
   virtual void after_backward(Executable&) {}
 
  protected:
+  // For the loops of what takes longer than an operator.
+  void check_stop() const {
+    if (context_.stop.stop_requested()) throw Cancelled();
+  }
+
   const PassContext& context_;
 };
 
@@ -58,11 +65,11 @@ std::unique_ptr<Probe> make_probe(const PassContext& context) {
   return std::make_unique<T>(context);
 }
 
-// One row of the registry. Either `declared` reads the value off the network as declared, or `probe` and
+// One row of the registry. Either `of_network` reads the value off the canonical network, or `probe` and
 // `read` get it from a pass under info.conditions.
 struct ScoreEntry {
   ScoreInfo info;
-  double (*declared)(const Network&) = nullptr;
+  double (*of_network)(const Network&) = nullptr;
   MakeProbe probe = nullptr;
   Outcome (*read)(const Probe&) = nullptr;
 };

@@ -6,6 +6,19 @@
 #include <cmath>
 
 namespace assay {
+namespace {
+
+Outcome least_step(std::span<const double> entropies) {
+  double least = entropies[1] - entropies[0];
+  for (std::size_t i = 1; i < entropies.size(); ++i) {
+    const double step = entropies[i] - entropies[i - 1];
+    if (!std::isfinite(step)) return Outcome::failed("not_finite");
+    least = std::min(least, step);
+  }
+  return {least, {}};
+}
+
+}  // namespace
 
 ScoreEntry progressivity_score() {
   return {.info = {.name = "progressivity",
@@ -16,19 +29,7 @@ ScoreEntry progressivity_score() {
                    .cost = ScoreCost::forward,
                    .conditions = ScoreConditions{}},
           .probe = make_probe<BlockEntropy>,
-          .read = [](const Probe& probe) -> Outcome {
-            const auto& blocks = static_cast<const BlockEntropy&>(probe);
-            if (!blocks.failure().empty()) return Outcome::failed(blocks.failure());
-            const auto entropies = blocks.entropies();
-            if (entropies.size() < 2) return Outcome::failed("too_few_blocks");
-            double least = entropies[1] - entropies[0];
-            for (std::size_t i = 1; i < entropies.size(); ++i) {
-              const double step = entropies[i] - entropies[i - 1];
-              if (!std::isfinite(step)) return Outcome::failed("not_finite");
-              least = std::min(least, step);
-            }
-            return {least, {}};
-          }};
+          .read = [](const Probe& probe) { return read_block_entropies(probe, 2, least_step); }};
 }
 
 }  // namespace assay

@@ -33,10 +33,16 @@ class InputCache {
     const Key key = {seed, static_cast<std::uint64_t>(purpose), static_cast<std::uint64_t>(shape.channels),
                      static_cast<std::uint64_t>(shape.height), static_cast<std::uint64_t>(shape.width)};
     if (const auto found = batches_.find(key); found != batches_.end()) return found->second;
-    // A space has few input shapes; a stream of foreign networks must not fill the memory.
-    if (batches_.size() >= 16) batches_.clear();
     auto values = std::make_shared<std::vector<float>>(static_cast<std::size_t>(batch * shape.elements()));
     Random(seed, purpose).fill_normal(*values, 0, 1);
+    // A space has few input shapes; a stream of foreign networks must not fill the memory.
+    constexpr std::size_t most_batches = 16, most_floats = std::size_t{1} << 26;
+    if (values->size() > most_floats) return values;
+    floats_ += values->size();
+    if (batches_.size() >= most_batches || floats_ > most_floats) {
+      batches_.clear();
+      floats_ = values->size();
+    }
     return batches_[key] = values;
   }
 
@@ -44,6 +50,7 @@ class InputCache {
   using Key = std::array<std::uint64_t, 5>;
   std::mutex mutex_;
   std::map<Key, Batch> batches_;
+  std::size_t floats_ = 0;  // of all batches
 };
 
 Network under(const ScoreConditions& conditions, const Network& network) {
@@ -91,11 +98,12 @@ struct Watchers {
 
 class PassRun {
  public:
-  PassRun(const Pass& pass, const Network& network, int batch, std::uint64_t seed, std::uint64_t fingerprint)
+  PassRun(const Pass& pass, const Network& network, int batch, std::uint64_t seed, std::uint64_t fingerprint,
+          const std::stop_token& stop)
       : conditions_(pass.conditions),
         network_(under(pass.conditions, network)),
         blocks_(block_outputs(network_)),
-        context_{.network = network_, .blocks = blocks_, .batch = batch, .seed = seed},
+        context_{.network = network_, .blocks = blocks_, .batch = batch, .seed = seed, .stop = stop},
         fingerprint_(fingerprint) {
     for (const MakeProbe make : pass.probes) {
       probes_.push_back(make(context_));
@@ -215,7 +223,10 @@ std::string status_of(std::span<const PlannedScore> scores, std::span<const Outc
 struct Scorer::Implementation {
   ScoreSettings settings;
   Plan plan;
-  mutable InputCache inputs;
+  InputCache inputs;
+
+  // Throws Cancelled.
+  void fill(ScoreRecord& record, Worker& worker, const Network& declared, const std::stop_token& stop);
 };
 
 Scorer::Scorer(ScoreSettings settings) : implementation_(std::make_unique<Implementation>()) {
@@ -230,21 +241,49 @@ const ScoreSettings& Scorer::settings() const {
   return implementation_->settings;
 }
 
-ScoreRecord Scorer::score(Worker& worker, const Network& declared) const {
-  const auto& [settings, plan, inputs] = *implementation_;
+namespace {
+
+// Lets the worker heed the token while this lives.
+class StopScope {
+ public:
+  StopScope(Worker& worker, std::stop_token stop) : worker_(worker) { worker_.set_stop(std::move(stop)); }
+  ~StopScope() { worker_.set_stop({}); }
+  StopScope(const StopScope&) = delete;
+  StopScope& operator=(const StopScope&) = delete;
+
+ private:
+  Worker& worker_;
+};
+
+}  // namespace
+
+ScoreRecord Scorer::score(Worker& worker, const Network& declared, std::stop_token stop) const {
   ScoreRecord record;
   record.fingerprint = fingerprint(declared);
+  const StopScope scope(worker, stop);
+  try {
+    implementation_->fill(record, worker, declared, stop);
+  } catch (const Cancelled&) {
+    record.values.assign(implementation_->plan.scores.size(), std::numeric_limits<double>::quiet_NaN());
+    record.status = "cancelled";
+  }
+  return record;
+}
+
+void Scorer::Implementation::fill(ScoreRecord& record, Worker& worker, const Network& declared,
+                                  const std::stop_token& stop) {
   std::vector<Outcome> outcomes(plan.scores.size());
   std::string message;
-
-  const Network network = plan.passes.empty() ? declared : logits(canonical(declared));
+  const Network executed = canonical(declared);
+  const Network network = plan.passes.empty() ? executed : logits(executed);
   for (int repeat = 0; repeat < settings.repeats; ++repeat) {
     const std::uint64_t seed =
         repeat == 0 ? settings.seed : hash_combine(settings.seed, static_cast<std::uint64_t>(repeat));
     for (std::size_t p = 0; p < plan.passes.size(); ++p) {
+      if (stop.stop_requested()) throw Cancelled();
       const Pass& pass = plan.passes[p];
       const int batch = pass.conditions.input == ScoreInput::ones ? 1 : settings.batch;
-      PassRun run(pass, network, batch, seed, record.fingerprint);
+      PassRun run(pass, network, batch, seed, record.fingerprint, stop);
       std::string_view failure;
       try {
         run.run(worker, inputs);
@@ -268,13 +307,12 @@ ScoreRecord Scorer::score(Worker& worker, const Network& declared) const {
     }
   }
   for (std::size_t k = 0; k < plan.scores.size(); ++k) {
-    if (plan.scores[k].entry->declared != nullptr)
-      outcomes[k].value = plan.scores[k].entry->declared(declared);
+    if (plan.scores[k].entry->of_network != nullptr)
+      outcomes[k].value = plan.scores[k].entry->of_network(executed);
     record.values.push_back(outcomes[k].reason.empty() ? outcomes[k].value
                                                        : std::numeric_limits<double>::quiet_NaN());
   }
   record.status = status_of(plan.scores, outcomes, message);
-  return record;
 }
 
 }  // namespace assay

@@ -12,13 +12,10 @@ ScoreEntry snip_score() {
                              "(arXiv 2101.08134)",
                    .range = ">= 0",
                    .cost = ScoreCost::weight_gradients,
-                   .conditions =
-                       ScoreConditions{.backward = BackwardSeed::cross_entropy, .weight_gradients = true}},
+                   .conditions = loss_gradient_conditions},
           .probe = make_probe<WeightSums>,
-          .read = [](const Probe& probe) -> Outcome {
-            const auto& sums = static_cast<const WeightSums&>(probe);
-            if (sums.tensors() == 0) return Outcome::failed("no_weights");
-            return {sums.saliency(), {}};
+          .read = [](const Probe& probe) {
+            return read_weight_sums(probe, [](const WeightSums& sums) { return sums.saliency(); });
           }};
 }
 

@@ -30,10 +30,9 @@ ScoreEntry synflow_score() {
                                              .backward = BackwardSeed::ones,
                                              .weight_gradients = true}},
       .probe = make_probe<WeightSums>,
-      .read = [](const Probe& probe) -> Outcome {
-        const auto& sums = static_cast<const WeightSums&>(probe);
-        if (sums.tensors() == 0) return Outcome::failed("no_weights");
-        return {std::log(sums.saliency()) - sums.log_scale(), {}};
+      .read = [](const Probe& probe) {
+        return read_weight_sums(
+            probe, [](const WeightSums& sums) { return std::log(sums.saliency()) - sums.log_scale(); });
       }};
 }
 

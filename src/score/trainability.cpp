@@ -66,6 +66,7 @@ double BlockJacobians::jacobian_norm(const TensorView& arrived) {
   const std::int64_t rows = std::int64_t{arrived.batch} * grid.height * grid.width;
   Panel left, right;
   for (std::int64_t first = 0; first < rows; first += chunk_rows) {
+    check_stop();
     const int count = static_cast<int>(std::min<std::int64_t>(chunk_rows, rows - first));
     pack(arrived, in, first, count, left);
     seed_->pack(out, first, count, right);

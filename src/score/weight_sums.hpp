@@ -22,4 +22,11 @@ class WeightSums final : public Probe {
   double gradient_norms_ = 0, saliency_ = 0;
 };
 
+// For ScoreEntry::read: what `value` makes of the sums, unless there are no weights to sum over.
+Outcome read_weight_sums(const Probe& probe, double (*value)(const WeightSums&));
+
+// What grad_norm and snip are taken under: the gradient of a classification loss.
+inline constexpr ScoreConditions loss_gradient_conditions = {.backward = BackwardSeed::cross_entropy,
+                                                             .weight_gradients = true};
+
 }  // namespace assay

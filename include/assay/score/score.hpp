@@ -3,7 +3,7 @@
 // What they mean for a user (all: one number per network, comparable between networks of one task and one
 // set of conditions only; higher is better unless the registry says otherwise):
 //
-//   params, macs    size and work. The baseline that every other score has to beat.
+//   params, macs    size and work of what is executed. The baseline that every other score has to beat.
 //   naswot          how differently the network's activation pattern codes different inputs.
 //   jacob_cov       how differently the output reacts to small changes of different inputs.
 //   synflow         how much signal all paths together carry, weights taken by magnitude: size, depth and
@@ -34,15 +34,16 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace assay {
 
-// What a score costs beyond the network's declaration, in units of one forward pass of the batch.
+// What a score costs, in units of one forward pass of the batch.
 enum class ScoreCost {
-  none,              // read off the declaration
+  none,              // read off the network, nothing is executed
   single_image,      // passes of one image: cheap
   forward,           // 1 (zen: 2)
   backward,          // about 2: forward, and gradients of activations
@@ -131,7 +132,9 @@ struct ScoreRecord {
   //   singular          two inputs cannot be told apart (equal activation codes)
   //   constant_output   the output does not depend on the input
   //   no_weights        nothing can be trained
-  //   not_executable    the runtime cannot run the network; its message follows
+  //   not_executable    the runtime cannot run the network, or not within the worker's memory limit; its
+  //                     message follows
+  // or "cancelled" alone: a stop was requested meanwhile, and there are no values.
   std::string status = "ok";
 
   bool ok() const { return status == "ok"; }
@@ -151,10 +154,13 @@ class Scorer {
 
   const ScoreSettings& settings() const;
 
-  // params and macs are those of the declared network; everything else is computed on its canonical form.
-  // Numerical trouble and networks that cannot be executed end in the record's status, never in an exception.
-  // Thread-safe.
-  ScoreRecord score(Worker& worker, const Network& network) const;
+  // Every score is one of the canonical network, the one that is executed: networks of equal fingerprints
+  // have equal scores, and dead branches gain nothing. So `params` and `macs` are below Network::parameters()
+  // and macs() where the declared network has operators that its output does not depend on. Numerical trouble
+  // and networks that cannot be executed end in the record's status, never in an exception. So does a stop,
+  // within about a second: it is heeded between operators (not within the eigenvalues of a block of thousands
+  // of channels). The worker's own stop token is cleared. Thread-safe.
+  ScoreRecord score(Worker& worker, const Network& network, std::stop_token stop = {}) const;
 
  private:
   struct Implementation;
