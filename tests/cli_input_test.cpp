@@ -153,6 +153,17 @@ TEST_CASE("candidates that cannot be built are rejected and counted, the others 
   CHECK(mentions(searched.err, "cannot be built"));
 }
 
+TEST_CASE("a network that needs more memory than allowed is a status, not a crash") {
+  const Folder folder;
+  folder.write("space.toml", tiny_space("block = \"conv\"\nchannels = 1024\n"));
+  const Outcome outcome =
+      shell(folder, "assay score space.toml --sample 1 --scores zen,params --max-memory 4 --quiet");
+  INFO(outcome.err);
+  CHECK(outcome.exit_code == 0);
+  CHECK(mentions(outcome.out, "not_executable"));
+  CHECK(mentions(outcome.out, "MiB"));
+}
+
 TEST_CASE("what cannot work is said before the work") {
   const Folder folder;
   folder.write("space.toml", tiny_space());

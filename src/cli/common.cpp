@@ -4,6 +4,7 @@
 #include "assay/base/file.hpp"
 #include "assay/base/text.hpp"
 #include "assay/network/json.hpp"
+#include "assay/runtime/runtime.hpp"
 
 #include "terminal.hpp"
 
@@ -12,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 #include <set>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -245,11 +247,14 @@ OptionGroup score_options() {
   for (const ScoreInfo& info : score_registry())
     names += (names.empty() ? "" : ", ") + std::string(info.name);
   const ScoreSettings usual;
-  return {"Scores",
-          {{"scores", "LIST", "comma-separated: " + names, join(usual.scores, ",")},
-           {"batch", "N", "images per pass", std::to_string(usual.batch)},
-           {"repeats", "N", "independent initialisations, averaged", std::to_string(usual.repeats)},
-           {"workers", "N", "threads; 0 is one per core. Results do not depend on it", "0"}}};
+  return {
+      "Scores",
+      {{"scores", "LIST", "comma-separated: " + names, join(usual.scores, ",")},
+       {"batch", "N", "images per pass", std::to_string(usual.batch)},
+       {"repeats", "N", "independent initialisations, averaged", std::to_string(usual.repeats)},
+       {"workers", "N", "threads; 0 is one per core. Results do not depend on it", "0"},
+       {"max-memory", "MIB",
+        "what all threads together may use; a network that needs more is not executed, and says so", ""}}};
 }
 
 ScoreSettings score_settings(const Arguments& arguments) {
@@ -260,6 +265,16 @@ ScoreSettings score_settings(const Arguments& arguments) {
   settings.seed = static_cast<std::uint64_t>(arguments.integer("seed", 0, INT64_MAX).value());
   validate(settings);
   return settings;
+}
+
+std::int64_t worker_memory(const Arguments& arguments) {
+  const int given = worker_count(arguments);
+  const std::int64_t workers = given > 0 ? given : std::max(1u, std::thread::hardware_concurrency());
+  if (const auto mib = arguments.integer("max-memory", 1, std::int64_t{1} << 40))
+    return *mib * 1024 * 1024 / workers;
+  // The rest is for the program itself and for others.
+  constexpr double share = 0.8;
+  return static_cast<std::int64_t>(share * static_cast<double>(available_memory_bytes())) / workers;
 }
 
 int worker_count(const Arguments& arguments) {

@@ -102,5 +102,8 @@ ScoreSettings score_settings(const Arguments& arguments);
 
 // --workers, checked; 0: one per core.
 int worker_count(const Arguments& arguments);
+// --max-memory in bytes, shared evenly by the workers; most of what the machine has free when it is not
+// given.
+std::int64_t worker_memory(const Arguments& arguments);
 
 }  // namespace assay::cli

@@ -12,12 +12,12 @@
 namespace assay::cli {
 
 NetworkEvaluator::NetworkEvaluator(const Space& space, const Estimator* estimator,
-                                   const ScoreSettings& settings, int workers)
+                                   const ScoreSettings& settings, int workers, std::int64_t worker_bytes)
     : space_(space),
       estimator_(estimator),
       scorer_(settings),
       directions_(score_directions(settings.scores)),
-      pool_(workers) {
+      pool_(workers, worker_bytes) {
   sessions_.resize(static_cast<std::size_t>(pool_.size()));
   if (estimator_ != nullptr) {
     for (auto& session : sessions_) session.emplace(*estimator_);

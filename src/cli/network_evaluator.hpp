@@ -16,8 +16,8 @@ class NetworkEvaluator final : public Evaluator {
  public:
   // Without an estimator latency stays unknown, and memory is that of float32 activations. `estimator` and
   // `space` must outlive the object.
-  NetworkEvaluator(const Space& space, const Estimator* estimator, const ScoreSettings& settings,
-                   int workers);
+  NetworkEvaluator(const Space& space, const Estimator* estimator, const ScoreSettings& settings, int workers,
+                   std::int64_t worker_bytes);
 
   int workers() const { return pool_.size(); }
 

@@ -21,7 +21,7 @@ struct Scored {
 };
 
 std::vector<Scored> score_all(const Workload& workload, const ScoreSettings& settings, int workers,
-                              bool quiet) {
+                              std::int64_t worker_bytes, bool quiet) {
   const Scorer scorer(settings);
   const std::vector<Item>& items = workload.items();
   std::vector<Scored> results(items.size());
@@ -29,7 +29,7 @@ std::vector<Scored> score_all(const Workload& workload, const ScoreSettings& set
   std::mutex progress_lock;
   std::size_t finished = 0;
   const Clock clock;
-  WorkerPool pool(workers);
+  WorkerPool pool(workers, worker_bytes);
   pool.run(static_cast<std::int64_t>(items.size()), [&](Worker& worker, std::int64_t index) {
     if (InterruptGuard::requested()) return;
     Scored& result = results[static_cast<std::size_t>(index)];
@@ -63,7 +63,8 @@ int run(const Arguments& arguments) {
   const ScoreSettings settings = score_settings(arguments);
   const Workload workload(arguments);
   const InterruptGuard guard;
-  const std::vector<Scored> results = score_all(workload, settings, worker_count(arguments), output.quiet());
+  const std::vector<Scored> results =
+      score_all(workload, settings, worker_count(arguments), worker_memory(arguments), output.quiet());
 
   std::vector<ScoreRecord> cohort;
   for (const Scored& result : results) {

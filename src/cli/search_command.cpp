@@ -197,7 +197,8 @@ int run(const Arguments& arguments) {
     note(fmt::format("{}: {} candidates. Journal: {}", space.name(), space.size().digits, path));
   }
 
-  NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, scores, worker_count(arguments));
+  NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, scores, worker_count(arguments),
+                             worker_memory(arguments));
   RunRecorder recorder(journal);
   ProgressLine line(output.quiet());
   const Clock clock;
