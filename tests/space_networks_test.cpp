@@ -138,6 +138,51 @@ TEST_CASE("a NAS-Bench-101 cell splits, cuts and projects channels as published"
   CHECK(space.violated_constraint(candidate_from_text(space, candidate({"0_6"}, ops), "test")).empty());
 }
 
+TEST_CASE("given names for the entries of an adjacency matrix, as references or as expressions") {
+  const Space space = example("nasbench101_named"), plain = example("nasbench101");
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    Random random(31, Purpose::sample, 0, i);
+    const Candidate drawn = plain.sample(random);
+    std::string text;
+    for (std::size_t d = 0; d < drawn.choices.size(); ++d) {
+      std::string name = plain.decisions()[d].name.substr(5);  // "edge_0_1", "op_1"
+      std::string option = plain.decisions()[d].options[drawn.choices[d]];
+      if (name.starts_with("edge_")) name = "adj_" + name.substr(5, 1) + "-" + name.substr(7);
+      if (option.starts_with("conv")) option += "-bn-relu";
+      text += name + "=" + option + " ";
+    }
+    CAPTURE(text);
+    const Candidate named = candidate_from_text(space, text, "test");
+    CHECK(space.violated_constraint(named).empty());
+    CHECK(space.decode(named).parameters() == plain.decode(drawn).parameters());
+  }
+  // Of four nodes: 47 of the 64 matrices lead from the input to the output, three operators on each inner
+  // node.
+  std::string decisions = "[decisions]\n", references, expressions;
+  for (int to = 1; to < 4; ++to)
+    for (int from = 0; from < to; ++from) {
+      const std::string entry = "adj_" + std::to_string(from) + "-" + std::to_string(to);
+      const std::string edge = "edge_" + std::to_string(from) + "_" + std::to_string(to);
+      decisions += "\"" + entry +
+                   "\" = [{ name = \"0\", value = \"none\" }, { name = \"1\", value = \"identity\" }]\n";
+      references += edge + " = \"$" + entry + "\"\n";
+      expressions += edge + " = \"if(${" + entry + "} == 1, 'identity', 'none')\"\n";
+    }
+  for (const std::string& edges : {references, expressions}) {
+    const Space small =
+        Space::parse("name = \"small\"\nclasses = 10\n[input]\nchannels = 3\nresolution = 8\n" + decisions +
+                         "[block.cell]\nnodes = 4\nnode_channels = \"split\"\n" + edges +
+                         "op = [\"conv\", \"depthwise\", \"max_pool\"]\n[[stage]]\nname = \"s\"\n"
+                         "block = \"cell\"\nchannels = 8\n",
+                     "small.toml");
+    CHECK(small.size().digits == "423");
+    small.enumerate([&](const Candidate& candidate) {
+      CHECK(small.decode(candidate).parameters() >= 0);
+      return true;
+    });
+  }
+}
+
 TEST_CASE("the DARTS cell of the second-order search has its published 3.349342 million parameters") {
   const Space space = example("darts");
   const auto node = [](const std::string& cell, int number, int a, const std::string& op_a, int b,
@@ -177,14 +222,73 @@ TEST_CASE("identity as a block option") {
   CHECK(parameters(space, code("00000000")) == stem + projections + last + head);
 }
 
+std::string option(const Space& space, const Candidate& candidate, const std::string& decision) {
+  for (std::size_t d = 0; d < candidate.choices.size(); ++d)
+    if (space.decisions()[d].name == decision) return space.decisions()[d].options[candidate.choices[d]];
+  FAIL("no decision " << decision);
+  return "";
+}
+
+// Counted by hand from the papers' descriptions: every cell has the same edges, at 16, 32 and 64 channels,
+// five cells each; no convolution has a bias, each has a batch norm.
+TEST_CASE("NAS-Bench-201 candidates have the parameters of the closed formula") {
+  const Space space = shipped("nasbench201");
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    Random random(37, Purpose::sample, 0, i);
+    const Candidate candidate = space.sample(random);
+    std::int64_t conv1x1 = 0, conv3x3 = 0;
+    for (const char* edge : {"0_1", "0_2", "1_2", "0_3", "1_3", "2_3"}) {
+      const std::string op = option(space, candidate, std::string("cell.edge_") + edge);
+      conv1x1 += op == "conv1x1";
+      conv3x3 += op == "conv3x3";
+    }
+    std::int64_t expected = 3 * 16 * 9 + 2 * 16;  // stem
+    for (const std::int64_t c : {16, 32, 64})
+      expected += 5 * (conv3x3 * (9 * c * c + 2 * c) + conv1x1 * (c * c + 2 * c));
+    for (const std::int64_t c :
+         {32, 64})  // residual reduction: two 3x3, a 1x1 without batch norm as shortcut
+      expected += 9 * (c / 2) * c + 2 * c + 9 * c * c + 2 * c + (c / 2) * c;
+    expected += 2 * 64 + 64 * 10 + 10;
+    CAPTURE(to_text(space, candidate));
+    CHECK(space.decode(candidate).parameters() == expected);
+  }
+}
+
+TEST_CASE("MnasNet candidates have the parameters of the closed formula") {
+  const Space space = shipped("mnasnet_accel");
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    Random random(41, Purpose::sample, 0, i);
+    const Candidate candidate = space.sample(random);
+    std::int64_t in = 32, expected = 3 * 32 * 9 + 2 * 32;
+    int stage = 0;
+    for (const std::int64_t out : {16, 24, 40, 80, 112, 192, 320}) {
+      const std::string prefix = "stage" + std::to_string(++stage) + ".";
+      const auto number = [&](const char* name) {
+        return std::stoll(option(space, candidate, prefix + name));
+      };
+      const std::int64_t depth = number("depth"), expansion = number("expansion"), kernel = number("kernel");
+      for (std::int64_t block = 0; block < depth; ++block) {
+        const std::int64_t expanded = in * expansion, squeezed = in / 4;
+        if (expansion > 1) expected += in * expanded + 2 * expanded;
+        expected += kernel * kernel * expanded + 2 * expanded;
+        if (option(space, candidate, prefix + "se") == "true")
+          expected += expanded * squeezed + squeezed + squeezed * expanded + expanded;
+        expected += expanded * out + 2 * out;
+        in = out;
+      }
+    }
+    expected += 320 * 1280 + 2 * 1280 + 1280 * 1000 + 1000;
+    CAPTURE(to_text(space, candidate));
+    CHECK(space.decode(candidate).parameters() == expected);
+  }
+}
+
 // The published tables are not part of this repository; with ASSAY_DATA naming their folder they are checked
 // row by row.
-TEST_CASE("parameters equal the published tables, row by row") {
+TEST_CASE("parameters equal the published tables, row by row (set ASSAY_DATA to the folder of the tables)" *
+          doctest::skip(std::getenv("ASSAY_DATA") == nullptr)) {
   const char* folder = std::getenv("ASSAY_DATA");
-  if (folder == nullptr) {
-    MESSAGE("skipped: set ASSAY_DATA to the folder of the tables");
-    return;
-  }
+  REQUIRE(folder != nullptr);
   const std::pair<const char*, const char*> tables[] = {{"nasbench201", "nasbench201_cifar10.csv"},
                                                         {"mnasnet_accel", "accel_nasbench_imagenet.csv"}};
   for (const auto& [name, file] : tables) {
