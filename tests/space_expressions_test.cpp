@@ -97,6 +97,23 @@ TEST_CASE("an expression's blocks must exist") {
                     "block = \"if($k == 'wide', 'conv', 'ibn')\"\n") == "");
 }
 
+TEST_CASE("an option's `value` names its block") {
+  const auto options = [](const std::string& second) {
+    return stage("block = [{ name = \"0\", value = \"conv\" }, { name = \"1\", " + second + " }]");
+  };
+  CHECK(options("value = \"ibn\", expansion = 2") == "");
+  check_mentions(options("value = \"ibm\""), {"bad.toml:8:", "\"ibm\"", "Did you mean \"ibn\""});
+  check_mentions(options("type = \"ibn\", value = 3"), {"bad.toml:8:", "\"value\""});
+}
+
+TEST_CASE("an option that fails for several reasons is reported with more than one") {
+  check_mentions(
+      stage("block = \"conv\"\npadding = \"valid\"\nkernel = [9, 11]\nchannels = [1, 2]\ngroups = 3"),
+      {"bad.toml:", "cannot be built", "With other options of other decisions:"});
+  check_mentions(stage("block = \"conv\"\nkernel = [3, 9]\npadding = \"valid\"\nstride = [1, 2]"),
+                 {"\"9\"", "The same holds"});
+}
+
 TEST_CASE("messages show the place of an error in a long expression, not all of it") {
   std::string sum = "in";
   for (int i = 0; i < 2000; ++i) sum += " + 1";

@@ -110,7 +110,7 @@ Network Decoder::run() {
   try {
     stages();
   } catch (const InputError& error) {
-    throw InputError(blame(error.what()));
+    throw Obstacle(blame(error.what()), error.what());
   }
   return std::move(builder_).finish(finished_.back());
 }

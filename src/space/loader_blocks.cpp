@@ -51,7 +51,9 @@ std::vector<Loader::BlockOption> Loader::block_options(const toml::node& block, 
     const toml::table* t = node->as_table();
     if (!text && t == nullptr)
       fail(*node, fmt::format("{} must name a block, as a text or as a table with a type.", choice.name));
-    const std::string type = text ? *text : text_of(*t, "type", "");
+    // { name = "0", value = "none" } is what options are elsewhere.
+    const char* key = t != nullptr && !t->contains("type") ? "value" : "type";
+    const std::string type = text ? *text : text_of(*t, key, "");
     if (type.empty()) {
       fail(*node,
            fmt::format("This block of {} has no type. Add type = \"ibn\" or another block.", choice.name));
@@ -141,7 +143,7 @@ Loader::AttributeTable& Loader::option_table(const BlockOption& option, Attribut
                                              const Slot& choice) {
   const auto prepare = [&](AttributeTable& fresh) -> AttributeTable& {
     fresh.table = option.node->as_table();
-    fresh.known = {"name", "type"};
+    fresh.known = {"name", fresh.has("type") ? "type" : "value"};
     return fresh;
   };
   if (!choice.decisions.empty()) {

@@ -2,6 +2,7 @@
 // so that the inner loop neither looks up nor builds strings. Made once by the loader, read-only afterwards.
 #pragma once
 
+#include "assay/base/error.hpp"
 #include "assay/space/space.hpp"
 
 #include "attribute.hpp"
@@ -134,7 +135,18 @@ constexpr int kMaxOperators = 50'000;
 // Throws InputError with file:line:column, cause and remedy.
 Plan load_plan(std::string_view toml, const std::string& source);
 
-// The network of a candidate; InputError names stage, decisions and cause when it cannot be built.
+// Why a candidate cannot be built: the message names stage, decisions and cause.
+class Obstacle : public InputError {
+ public:
+  Obstacle(std::string message, std::string cause)
+      : InputError(std::move(message)), cause_(std::move(cause)) {}
+  const std::string& cause() const { return cause_; }
+
+ private:
+  std::string cause_;
+};
+
+// The network of a candidate. Throws Obstacle, or InputError where it is the input that cannot be.
 Network decode(const Plan& plan, const std::uint16_t* choices);
 
 // Empty, or the constraint that the (normalised) candidate breaks. `network_constraints` = false leaves out

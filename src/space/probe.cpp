@@ -2,6 +2,8 @@
 
 #include "assay/base/error.hpp"
 
+#include <optional>
+
 #include <fmt/format.h>
 
 namespace assay::plan {
@@ -9,13 +11,15 @@ namespace {
 
 constexpr int kRandomContexts = 40;
 
-// Empty when the candidate can be built.
-std::string obstacle(const Plan& plan, const std::vector<std::uint16_t>& choices) {
+// nullopt when the candidate can be built.
+std::optional<Obstacle> obstacle(const Plan& plan, const std::vector<std::uint16_t>& choices) {
   try {
     static_cast<void>(decode(plan, choices.data()));
-    return {};
+    return std::nullopt;
+  } catch (const Obstacle& error) {
+    return error;
   } catch (const InputError& error) {
-    return error.what();
+    return Obstacle(error.what(), error.what());
   }
 }
 
@@ -36,8 +40,7 @@ void probe_options(const Plan& plan) {
     if (!broken.empty())
       throw InputError(
           fmt::format("{}: The only candidate breaks the constraint \"{}\".", plan.source, broken));
-    const std::string why = obstacle(plan, first);
-    if (!why.empty()) throw InputError(why);
+    if (const std::optional<Obstacle> why = obstacle(plan, first)) throw InputError(why->what());
   }
   // Where the first option of everything cannot be built, look for a context that can.
   Random random(0, Purpose::sample, plan.fingerprint);
@@ -46,24 +49,28 @@ void probe_options(const Plan& plan) {
   for (int decision = 0; decision < decisions; ++decision) {
     const auto d = static_cast<std::size_t>(decision);
     for (int option = 0; option < plan.choices.options(decision); ++option) {
-      std::string why;
+      std::optional<Obstacle> why, other;  // the first, and the first with another cause
+      bool built = false;
       for (std::vector<std::uint16_t> choices : contexts) {
         choices[d] = static_cast<std::uint16_t>(option);
         plan.choices.normalise(choices);
         if (choices[d] != option || !counts(plan, choices, decision)) continue;
-        const std::string obstacle_here = obstacle(plan, choices);
-        if (obstacle_here.empty()) {
-          why.clear();
-          break;
-        }
-        if (why.empty()) why = obstacle_here;
+        const std::optional<Obstacle> here = obstacle(plan, choices);
+        built = !here;
+        if (built) break;
+        if (!why)
+          why = here;
+        else if (!other && here->cause() != why->cause())
+          other = here;
       }
-      if (why.empty()) continue;
-      throw InputError(fmt::format(
-          "{}: Option \"{}\" of decision \"{}\" cannot be built: {} The same holds in every other "
-          "context tried. Remove the option, or make room for it.",
-          plan.decision_places[d], plan.decisions[d].options[static_cast<std::size_t>(option)],
-          plan.decisions[d].name, why));
+      if (built || !why) continue;
+      throw InputError(
+          fmt::format("{}: Option \"{}\" of decision \"{}\" cannot be built: {} {} Remove the option, or "
+                      "make room for it.",
+                      plan.decision_places[d], plan.decisions[d].options[static_cast<std::size_t>(option)],
+                      plan.decisions[d].name, why->what(),
+                      other ? fmt::format("With other options of other decisions: {}", other->what())
+                            : "The same holds in every other context tried."));
     }
   }
 }
