@@ -144,6 +144,23 @@ TEST_CASE("candidate files") {
   check_mentions(read("{\"s.channels\": 4}\n"), {"c.csv:1", "s.kernel"});
   check_mentions(read("{\"s.channels\": 4, \"s.kernel\": 3}\n{\"s.channels\": \n"), {"c.csv:2", "JSON"});
   check_mentions(read("{\"s.channels\": 4, \"s.kernel\": [3]}\n"), {"c.csv:1", "s.kernel"});
+  const std::string good = "{\"s.channels\": 4, \"s.kernel\": 3}";
+  CHECK(read(good + "\n" + good) == "");
+  CHECK(read("[" + good + "," + good + "]") == "");
+  CHECK(read("[]") == "");
+  check_mentions(read("{\"s.channels\": 4, \"s.kernel\": 3, \"s.kernel\": 5}"),
+                 {"c.csv:1", "\"s.kernel\"", "twice"});
+  check_mentions(read(good + "\n{\"n\": 1, \"s.channels\": 4, \"s.kernel\": 3, \"\\u006e\": 5}"),
+                 {"c.csv:2", "\"n\"", "twice"});
+  check_mentions(read("[" + good + "\n" + good + "]"), {"c.csv:2", "comma"});
+  check_mentions(read("[" + good), {"c.csv:1", "not closed"});
+  check_mentions(read("[" + good + ",]"), {"c.csv:1", "not a JSON object"});
+  check_mentions(read("[" + good + ",\n3]"), {"c.csv:2", "not a JSON object"});
+  check_mentions(read("[" + good + "]\n" + good), {"c.csv:2", "after the end"});
+  check_mentions(read("[\n{\"s.channels\": 4,\n \"s.kernel\": 7}]"), {"c.csv:2", "\"7\""});
+  check_mentions(read("[{\"s.channels\": 4"), {"c.csv:1", "not a JSON object"});
+  check_mentions(read(good + good + "3"), {"c.csv:1", "not a JSON object"});
+  check_mentions(read("{\"s.channels\": null, \"s.kernel\": 3}"), {"c.csv:1", "s.channels", "empty"});
   const auto text = [&](const std::string& candidate) {
     return message([&] { candidate_from_text(space, candidate, "--candidate"); });
   };

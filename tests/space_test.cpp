@@ -478,6 +478,40 @@ TEST_CASE("candidate files: JSON lines") {
   CHECK(!reader.next(row));
 }
 
+TEST_CASE("candidate files: a JSON array, read as the lines are") {
+  const Space space = parse("[[stage]]\nname = \"s\"\nblock = \"conv\"\nchannels = 8\nkernel = [3, 5]\n");
+  std::istringstream in(
+      "\n[\n {\"s.kernel\": 5,\n  \"a, \\\"b\\\"\": [1, {\"x\": \"}]\"} ]},{\"s.kernel\":3}\n]\n");
+  CandidateReader reader(space, in, "c.json");
+  CHECK(reader.is_json());
+  CHECK(reader.columns() == std::vector<std::string>{"s.kernel", "a, \"b\""});
+  CandidateRow row;
+  REQUIRE(reader.next(row));
+  CHECK(row.line == 3);
+  CHECK(to_text(space, row.candidate) == "s.kernel=5");
+  CHECK(row.fields[1] == "[1, {\"x\": \"}]\"} ]");
+  REQUIRE(reader.next(row));
+  CHECK(row.line == 4);
+  CHECK(row.types[1] == FieldType::absent);
+  CHECK(!reader.next(row));
+  CHECK(!reader.next(row));
+}
+
+TEST_CASE("JSON values pass through as they are written") {
+  const Space space = parse("[[stage]]\nname = \"s\"\nblock = \"conv\"\nchannels = 8\nkernel = [3, 5]\n");
+  std::istringstream in(
+      "{\"s.kernel\": 3.0, \"a\": 1.50, \"b\": 123456789012345678901234567890, \"c\": \"1.50\", \"d\": null, "
+      "\"e\": { \"k\" : [ 1e2 ] }, \"f\": true, \"g\": \"\\u00e4\\n\", \"h\": {}}");
+  CandidateReader reader(space, in, "c.jsonl");
+  CandidateRow row;
+  REQUIRE(reader.next(row));
+  CHECK(row.fields == std::vector<std::string>{"3.0", "1.50", "123456789012345678901234567890", "1.50", "",
+                                               "{ \"k\" : [ 1e2 ] }", "true", "\xc3\xa4\n", "{}"});
+  using enum FieldType;
+  CHECK(row.types == std::vector<FieldType>{json, json, json, text, null, json, json, text, json});
+  CHECK(!reader.next(row));
+}
+
 TEST_CASE("every candidate survives the text form and a CSV row") {
   const Space space = parse(kEntangled);
   std::ostringstream csv;

@@ -4,14 +4,14 @@
 #include "assay/base/error.hpp"
 #include "assay/base/text.hpp"
 
+#include "json_objects.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <istream>
-#include <set>
-#include <streambuf>
+#include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace assay {
 namespace {
@@ -51,13 +51,6 @@ std::uint16_t option_or_fail(const Decision& decision, std::string_view text, co
       fmt::format("{}: Decision \"{}\" has no option \"{}\".{}", place, decision.name, trim(text), hint));
 }
 
-std::string json_text(const nlohmann::json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
-  if (value.is_number_float()) return exact_number(value.get<double>());
-  return value.dump();
-}
-
 std::vector<std::string> names_of(const Space& space) {
   std::vector<std::string> names;
   for (const Decision& decision : space.decisions()) names.push_back(decision.name);
@@ -86,20 +79,21 @@ struct CandidateReader::Implementation {
   std::vector<int> column_of;  // [decision]
   std::vector<std::string> decision_names;
   int line = 0;
-  std::string pending;  // first JSON line, read for its keys
-  bool has_pending = false;
+  std::unique_ptr<JsonObjects> objects;
+  JsonObject object;  // the last one read; the first is read for its keys
+  bool pending = false;
 
   Implementation(const Space& s, std::istream& i, std::string name)
       : space(s), in(i), source(std::move(name)), decision_names(names_of(s)) {
     skip_byte_order_mark();
     while (in.peek() != std::istream::traits_type::eof() && std::isspace(in.peek()) != 0)
       if (in.get() == '\n') ++line;
-    json = in.peek() == '{';
+    json = in.peek() == '{' || in.peek() == '[';
     if (json) {
-      has_pending = read_line(pending);
-      const nlohmann::ordered_json first = nlohmann::ordered_json::parse(pending, nullptr, false);
-      if (first.is_object())
-        for (const auto& [key, value] : first.items()) columns.push_back(key);
+      objects = std::make_unique<JsonObjects>(in, source, line + 1);
+      pending = objects->next(object);
+      if (pending)
+        for (const JsonMember& member : object.members) columns.push_back(member.key);
     } else {
       csv = std::make_unique<CsvReader>(in, source);
       columns = csv->header();
@@ -124,47 +118,36 @@ struct CandidateReader::Implementation {
     }
   }
 
-  bool read_line(std::string& text) {
-    while (std::getline(in, text)) {
-      ++line;
-      if (!trim(text).empty()) return true;
-    }
-    return false;
-  }
-
   std::string place(int at) const { return fmt::format("{}:{}", source, at); }
 
   bool next_json(CandidateRow& row) {
-    std::string text = std::move(pending);
-    if (!std::exchange(has_pending, false) && !read_line(text)) return false;
-    row.line = line;
-    const nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
-    if (!object.is_object())
-      throw InputError(fmt::format(
-          "{}: This line is not a JSON object. Write one object a line, {{\"decision\": \"option\", ...}}.",
-          place(line)));
+    if (!std::exchange(pending, false) && !objects->next(object)) return false;
+    row.line = object.line;
     row.candidate.choices.clear();
     for (const Decision& decision : space.decisions()) {
-      const auto found = object.find(decision.name);
-      if (found == object.end()) {
+      const JsonMember* member = object.find(decision.name);
+      if (member == nullptr) {
         std::vector<std::string> keys;
-        for (const auto& [key, value] : object.items()) keys.push_back(key);
+        for (const JsonMember& m : object.members) keys.push_back(m.key);
         throw InputError(fmt::format(
             "{}: There is no key for decision \"{}\" of space \"{}\".{} Every decision needs one.",
-            place(line), decision.name, space.name(), misspelled(decision.name, keys, decision_names)));
+            place(row.line), decision.name, space.name(), misspelled(decision.name, keys, decision_names)));
       }
-      row.candidate.choices.push_back(option_or_fail(decision, json_text(*found), place(line)));
+      row.candidate.choices.push_back(option_or_fail(decision, member->text, place(row.line)));
     }
     row.fields.clear();
+    row.types.clear();
     for (const std::string& column : columns) {
-      const auto found = object.find(column);
-      row.fields.push_back(found == object.end() || found->is_null() ? "" : json_text(*found));
+      const JsonMember* member = object.find(column);
+      row.fields.push_back(member == nullptr ? "" : member->text);
+      row.types.push_back(member == nullptr ? FieldType::absent : member->type);
     }
     return true;
   }
 
   bool next_csv(CandidateRow& row) {
     if (!csv->next(row.fields)) return false;
+    row.types.assign(row.fields.size(), FieldType::text);
     row.line = csv->line() + line;
     row.candidate.choices.clear();
     for (std::size_t d = 0; d < column_of.size(); ++d)

@@ -1,9 +1,10 @@
-// Candidate files: CSV with one column per decision, or JSON lines with the same keys. Any extra column or
-// key passes through unchanged. Both are streamed.
+// Candidate files: CSV with one column per decision, JSON lines or a JSON array of objects with the same
+// keys. Any extra column or key passes through unchanged. All are streamed.
 #pragma once
 
 #include "assay/space/space.hpp"
 
+#include <cstdint>
 #include <iosfwd>
 #include <memory>
 #include <string>
@@ -11,23 +12,32 @@
 
 namespace assay {
 
+// What a field was written as: a text (all of CSV), a JSON value other than a text (a number, true, an array,
+// an object), null, or not at all.
+enum class FieldType : std::uint8_t { text, json, null, absent };
+
 struct CandidateRow {
   Candidate candidate;
-  std::vector<std::string> fields;  // every column of the row, in the file's order, as text
+  // Every column of the row, in the file's order: the text itself; a JSON value exactly as it stands in the
+  // file (1.50, [1, 2]); empty for null and absent.
+  std::vector<std::string> fields;
+  std::vector<FieldType> types;  // of the fields
   int line = 0;
 };
 
 class CandidateReader {
  public:
-  // The format is told by the first non-blank character: '{' means JSON lines. Throws InputError for a
-  // missing decision column (nearest existing name given), naming `source`.
+  // The format is told by the first non-blank character: '{' means JSON lines, '[' a JSON array, whose
+  // objects may span lines. Throws InputError for a missing decision column (nearest existing name given),
+  // naming `source`.
   CandidateReader(const Space& space, std::istream& in, std::string source);
   ~CandidateReader();
 
-  // The file's columns (JSON lines: the keys of the first object), decisions and others, in the file's order.
+  // The file's columns (JSON: the keys of the first object), decisions and others, in the file's order.
   const std::vector<std::string>& columns() const;
   bool is_json() const;
-  // False at the end. Throws InputError naming source, line, decision and the nearest known option.
+  // False at the end. Throws InputError naming source, line (of an object: where it begins), decision and the
+  // nearest known option; and for a key that an object has twice.
   bool next(CandidateRow& row);
 
  private:
