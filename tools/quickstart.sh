@@ -21,4 +21,4 @@ exec build/release/assay search spaces/ibn_fashion.toml \
   --accelerator spaces/accelerators/edge_npu_16.toml \
   --latency-ms 0.08 --memory-kib 64 --baseline "$baseline" \
   --evaluations 2000 --shortlist 5 \
-  --train fashion-mnist --epochs 4 --run "$journal" "$@"
+  --train fashion-mnist --epochs 4 --format table --run "$journal" "$@"

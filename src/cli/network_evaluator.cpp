@@ -74,7 +74,8 @@ std::size_t NetworkEvaluator::score(std::span<const Candidate> candidates, std::
     if (stop.stop_requested()) return;
     const auto index = static_cast<std::size_t>(i);
     const Clock clock;
-    const ScoreRecord record = scorer_.score(worker, canonical(space_.decode(candidates[index])));
+    const ScoreRecord record = scorer_.score(worker, canonical(space_.decode(candidates[index])), stop);
+    if (record.status == "cancelled") return;
     rows[index].scores = record.values;
     rows[index].status = record.ok() ? "" : record.status;
     rows[index].seconds = clock.seconds();

@@ -21,7 +21,7 @@ struct Scored {
 };
 
 std::vector<Scored> score_all(const Workload& workload, const ScoreSettings& settings, int workers,
-                              std::int64_t worker_bytes, bool quiet) {
+                              std::int64_t worker_bytes, std::stop_token stop, bool quiet) {
   const Scorer scorer(settings);
   const std::vector<Item>& items = workload.items();
   std::vector<Scored> results(items.size());
@@ -31,10 +31,11 @@ std::vector<Scored> score_all(const Workload& workload, const ScoreSettings& set
   const Clock clock;
   WorkerPool pool(workers, worker_bytes);
   pool.run(static_cast<std::int64_t>(items.size()), [&](Worker& worker, std::int64_t index) {
-    if (InterruptGuard::requested()) return;
+    if (stop.stop_requested()) return;
     Scored& result = results[static_cast<std::size_t>(index)];
     try {
-      result.record = scorer.score(worker, workload.network(items[static_cast<std::size_t>(index)]));
+      result.record = scorer.score(worker, workload.network(items[static_cast<std::size_t>(index)]), stop);
+      if (result.record.status == "cancelled") return;
     } catch (const InputError& error) {
       result.record.status = fmt::format("not_buildable: {}", error.what());
       result.record.values.assign(settings.scores.size(), std::numeric_limits<double>::quiet_NaN());
@@ -63,8 +64,8 @@ int run(const Arguments& arguments) {
   const ScoreSettings settings = score_settings(arguments);
   const Workload workload(arguments);
   const InterruptGuard guard;
-  const std::vector<Scored> results =
-      score_all(workload, settings, worker_count(arguments), worker_memory(arguments), output.quiet());
+  const std::vector<Scored> results = score_all(workload, settings, worker_count(arguments),
+                                                worker_memory(arguments), guard.token(), output.quiet());
 
   std::vector<ScoreRecord> cohort;
   for (const Scored& result : results) {
@@ -74,7 +75,8 @@ int run(const Arguments& arguments) {
   const std::vector<double> ranks = rank_scores(cohort, score_directions(settings.scores));
 
   std::vector<Column> columns;
-  for (const std::string& name : settings.scores) columns.push_back({name, name, Style::number});
+  for (const std::string& name : settings.scores)
+    columns.push_back({name, name, name == "params" || name == "macs" ? Style::count : Style::number});
   columns.push_back({"rank_score", "rank score", Style::fixed});
   columns.push_back({"status", "status", Style::text});
   Table table = result_table(workload, output, columns);

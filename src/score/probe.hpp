@@ -65,7 +65,7 @@ std::unique_ptr<Probe> make_probe(const PassContext& context) {
   return std::make_unique<T>(context);
 }
 
-// One row of the registry. Either `of_network` reads the value off the canonical network, or `probe` and
+// One row of the registry. Either `of_network` reads the value off the network as given, or `probe` and
 // `read` get it from a pass under info.conditions.
 struct ScoreEntry {
   ScoreInfo info;

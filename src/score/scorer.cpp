@@ -308,7 +308,7 @@ void Scorer::Implementation::fill(ScoreRecord& record, Worker& worker, const Net
   }
   for (std::size_t k = 0; k < plan.scores.size(); ++k) {
     if (plan.scores[k].entry->of_network != nullptr)
-      outcomes[k].value = plan.scores[k].entry->of_network(executed);
+      outcomes[k].value = plan.scores[k].entry->of_network(declared);
     record.values.push_back(outcomes[k].reason.empty() ? outcomes[k].value
                                                        : std::numeric_limits<double>::quiet_NaN());
   }

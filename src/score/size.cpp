@@ -1,4 +1,4 @@
-// params and macs: the baselines, of the canonical network.
+// params and macs: the baselines, of the network as it was given.
 #include "scores.hpp"
 
 namespace assay {
@@ -6,7 +6,7 @@ namespace assay {
 ScoreEntry params_score() {
   return {
       .info = {.name = "params",
-               .summary = "learned parameters that take part in the function",
+               .summary = "learned parameters of the declared network",
                .formula =
                    "weights and biases of convolutions and linear operators, batch-norm scales and shifts",
                .source = "-",
@@ -16,7 +16,7 @@ ScoreEntry params_score() {
 
 ScoreEntry macs_score() {
   return {.info = {.name = "macs",
-                   .summary = "multiply-accumulates of one image that take part in the function",
+                   .summary = "multiply-accumulates of one image, of the declared network",
                    .formula = "those of convolutions and linear operators",
                    .source = "-",
                    .range = ">= 0"},

@@ -3,7 +3,7 @@
 // What they mean for a user (all: one number per network, comparable between networks of one task and one
 // set of conditions only; higher is better unless the registry says otherwise):
 //
-//   params, macs    size and work of what is executed. The baseline that every other score has to beat.
+//   params, macs    size and work. The baseline that every other score has to beat.
 //   naswot          how differently the network's activation pattern codes different inputs.
 //   jacob_cov       how differently the output reacts to small changes of different inputs.
 //   synflow         how much signal all paths together carry, weights taken by magnitude: size, depth and
@@ -154,12 +154,12 @@ class Scorer {
 
   const ScoreSettings& settings() const;
 
-  // Every score is one of the canonical network, the one that is executed: networks of equal fingerprints
-  // have equal scores, and dead branches gain nothing. So `params` and `macs` are below Network::parameters()
-  // and macs() where the declared network has operators that its output does not depend on. Numerical trouble
-  // and networks that cannot be executed end in the record's status, never in an exception. So does a stop,
-  // within about a second: it is heeded between operators (not within the eigenvalues of a block of thousands
-  // of channels). The worker's own stop token is cleared. Thread-safe.
+  // params and macs are those of the network as given, dead branches included, as published tables count
+  // them; everything else is computed on its canonical form and is a function of the fingerprint. Where dead
+  // branches must gain nothing (in a search), give canonical(network). Numerical trouble and networks that
+  // cannot be executed end in the record's status, never in an exception. So does a stop, within about a
+  // second: it is heeded between operators (not within the eigenvalues of a block of thousands of channels).
+  // The worker's own stop token is cleared. Thread-safe.
   ScoreRecord score(Worker& worker, const Network& network, std::stop_token stop = {}) const;
 
  private:
