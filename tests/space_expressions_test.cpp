@@ -125,6 +125,14 @@ TEST_CASE("messages show the place of an error in a long expression, not all of 
     CHECK(!error.empty());
     CHECK(error.size() < 700);
   }
+  const std::string word(6000, 'x');
+  for (const std::string& error :
+       {stage("block = \"" + word + "\""), stage("block = [\"" + word + "\", \"conv\"]"),
+        attribute("activation", word), stage("block = \"conv\"\nchannels = [4, \"0 * (" + sum + ")\"]")}) {
+    CAPTURE(error);
+    CHECK(!error.empty());
+    CHECK(error.size() < 1000);
+  }
   check_mentions(attribute("channels", sum + " + nowhere + " + sum), {"...", "+ nowhere +", "\"nowhere\""});
   const std::string cut =
       attribute("activation", "'" + std::string(39, 'x') + "\xc3\xa4" + std::string(99, 'x') + "' + 1");

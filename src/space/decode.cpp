@@ -46,7 +46,7 @@ Value slot_value(const Plan& plan, const Slot& slot, const Environment& environm
     if (slot.kind == AttributeKind::free) return given;
     const std::string& text = plan.texts[static_cast<std::size_t>(given.text)];
     const std::optional<double> named = named_value(slot.kind, text);
-    if (!named) fail(fmt::format("'{}', which it cannot be", text));
+    if (!named) fail(fmt::format("'{}', which it cannot be", excerpt(text)));
     return *named;
   }
   const double value = given.number;
@@ -122,7 +122,7 @@ std::string Decoder::blame(const std::string& cause) const {
   for (const int decision : node.decisions) {
     if (!plan_.choices.active(decision, choices_)) continue;
     const Decision& d = plan_.decisions[static_cast<std::size_t>(decision)];
-    if (options.size() < 24) options.push_back(d.name + "=" + d.options[choices_[decision]]);
+    if (options.size() < 24) options.push_back(d.name + "=" + excerpt(d.options[choices_[decision]]));
   }
   const std::string& place = node.placement.empty() ? plan_.source : node.placement.place;
   return fmt::format("{}: Stage \"{}\" cannot be built{}{}: {}", place, node.name,

@@ -71,7 +71,7 @@ std::vector<Loader::BlockOption> Loader::expression_blocks(const toml::node& nod
   const bool plain =
       std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
   if (plain && !resolve(text, "", table))
-    fail(node, fmt::format("{} names the unknown block \"{}\".{}", choice.name, text,
+    fail(node, fmt::format("{} names the unknown block \"{}\".{}", choice.name, excerpt(text),
                            suggestion(text, block_names())));
   const auto [id, type] = compile(text, node.source(), table, choice.name);
   choice.options[0].expression = id;
@@ -195,7 +195,7 @@ BlockUse Loader::make_use(const BlockOption& option, Chain chain, Placement& pla
     takes_stride = info.takes_stride;
     fill_attributes(use, info, chain);
   } else {
-    fail(*option.node, fmt::format("\"{}\" is no block.{}", type, suggestion(type, block_names())));
+    fail(*option.node, fmt::format("\"{}\" is no block.{}", excerpt(type), suggestion(type, block_names())));
   }
   if (takes_channels)
     use.channels =

@@ -235,8 +235,8 @@ OptionValue Loader::option_value(const toml::node& node, const Slot& slot, Attri
     // A lone word that is no name in reach was meant as one of the kind's own names.
     if (has_named_values(kind) && is_plain_name(*text) && !resolve(*text, "", table)) {
       const std::vector<std::string> names = value_names(kind);
-      fail(node, fmt::format("{} cannot be \"{}\": it must be {}.{}", slot.name, *text, kind_text(kind),
-                             names.empty() ? "" : suggestion(*text, names)));
+      fail(node, fmt::format("{} cannot be \"{}\": it must be {}.{}", slot.name, excerpt(*text),
+                             kind_text(kind), names.empty() ? "" : suggestion(*text, names)));
     }
     const auto [id, type] = compile(*text, node.source(), table, slot.name);
     for (const auto& [value, option] : type.values) {
@@ -288,7 +288,7 @@ int Loader::new_decision(const std::string& name, const std::vector<const toml::
     if (!seen.insert(text).second)
       fail(*option, fmt::format("Decision \"{}\" has the option \"{}\" twice. Remove one, or name them "
                                 "apart: {{ name = ..., ... }}.",
-                                name, text));
+                                name, excerpt(text)));
     entry.options.push_back(text);
     const std::optional<double> number = parse_number(text);
     entry.values.push_back(text == "true"    ? Value(1)
@@ -330,7 +330,7 @@ std::string Loader::option_text(const toml::node& node) const {
     fail(node, fmt::format("\"{}\" cannot name an option: it must not be empty, begin or end with blanks, or "
                            "hold quotes, tabs or "
                            "line ends.",
-                           text));
+                           excerpt(text)));
   // Candidates are also written as "name=option name=option", so blanks would be ambiguous there.
   std::erase(text, ' ');
   return text;

@@ -64,13 +64,13 @@ void probe_options(const Plan& plan) {
           other = here;
       }
       if (built || !why) continue;
-      throw InputError(
-          fmt::format("{}: Option \"{}\" of decision \"{}\" cannot be built: {} {} Remove the option, or "
-                      "make room for it.",
-                      plan.decision_places[d], plan.decisions[d].options[static_cast<std::size_t>(option)],
-                      plan.decisions[d].name, why->what(),
-                      other ? fmt::format("With other options of other decisions: {}", other->what())
-                            : "The same holds in every other context tried."));
+      throw InputError(fmt::format(
+          "{}: Option \"{}\" of decision \"{}\" cannot be built: {} {} Remove the option, or "
+          "make room for it.",
+          plan.decision_places[d], excerpt(plan.decisions[d].options[static_cast<std::size_t>(option)]),
+          plan.decisions[d].name, why->what(),
+          other ? fmt::format("With other options of other decisions: {}", other->what())
+                : "The same holds in every other context tried."));
     }
   }
 }
