@@ -274,8 +274,7 @@ void Scorer::Implementation::fill(ScoreRecord& record, Worker& worker, const Net
                                   const std::stop_token& stop) {
   std::vector<Outcome> outcomes(plan.scores.size());
   std::string message;
-  const Network executed = canonical(declared);
-  const Network network = plan.passes.empty() ? executed : logits(executed);
+  const Network network = plan.passes.empty() ? declared : logits(canonical(declared));
   for (int repeat = 0; repeat < settings.repeats; ++repeat) {
     const std::uint64_t seed =
         repeat == 0 ? settings.seed : hash_combine(settings.seed, static_cast<std::uint64_t>(repeat));
