@@ -94,11 +94,20 @@ TEST_CASE("extra columns pass through, and a column that a result would hide is 
                  "note,a.stride,a.kernel,input.params,a.channels,params,rank_score,status\n\"x, "
                  "y\",1,3,known,4,166,0,ok\n"));
   // JSON lines in, JSON out, keys as they came.
-  folder.write("c.jsonl", "{\"id\": 7, \"a.stride\": 1, \"a.kernel\": \"3\", \"a.channels\": 4}\n");
+  folder.write(
+      "c.jsonl",
+      "{\"id\": 7.50, \"tags\": [1, \"x\"], \"a.stride\": 1, \"a.kernel\": \"3\", \"a.channels\": 4}\n");
   const Outcome json = shell(folder, "assay estimate space.toml --candidates c.jsonl --accelerator '" + npu +
                                          "' --format json --quiet");
   CHECK(json.exit_code == 0);
-  CHECK(mentions(json.out, "\"id\":"));
+  CHECK(mentions(json.out, "{\"id\":7.50,\"tags\":[1, \"x\"],\"a.stride\":1,\"a.kernel\":\"3\","));
+  // What score and estimate write, they read.
+  folder.write("again.json", json.out);
+  const Outcome again =
+      shell(folder, "assay score space.toml --candidates again.json --scores params --format json --quiet");
+  INFO(again.err);
+  CHECK(again.exit_code == 0);
+  CHECK(mentions(again.out, "\"id\":7.50"));
   CHECK(mentions(json.out, "\"peak_memory_bytes\":"));
 }
 

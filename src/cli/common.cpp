@@ -84,6 +84,30 @@ OptionGroup input_options() {
            {"seed", "N", "seed of everything random", "1"}}};
 }
 
+namespace {
+
+// What the file holds, with the types it has there.
+std::vector<Cell> cells_of(const CandidateRow& row) {
+  std::vector<Cell> cells;
+  for (std::size_t i = 0; i < row.fields.size(); ++i) {
+    switch (row.types[i]) {
+      case FieldType::text:
+        cells.emplace_back(row.fields[i]);
+        break;
+      case FieldType::json:
+        cells.emplace_back(RawJson{row.fields[i]});
+        break;
+      case FieldType::null:
+      case FieldType::absent:
+        cells.emplace_back();
+        break;
+    }
+  }
+  return cells;
+}
+
+}  // namespace
+
 Workload::Workload(const Arguments& arguments) {
   const std::string command = arguments.command_name();
   if (arguments.positionals().empty()) {
@@ -161,7 +185,7 @@ void Workload::read_candidates(const std::string& path) {
   columns_ = reader.columns();
   CandidateRow row;
   while (reader.next(row))
-    items_.push_back({.fields = row.fields, .candidate = row.candidate, .line = row.line});
+    items_.push_back({.fields = cells_of(row), .candidate = row.candidate, .line = row.line});
   if (items_.empty())
     throw InputError(
         fmt::format("{}: the file holds no candidate. Add a row below the header.", candidates_source_));
@@ -194,7 +218,7 @@ Table result_table(const Workload& workload, const Output& output, const std::ve
 void add_result(Table& table, const Workload& workload, const Item& item, std::vector<Cell> results) {
   std::vector<Cell> row;
   row.reserve(table.columns.size());
-  for (const std::string& field : item.fields) row.emplace_back(field);
+  row.insert(row.end(), item.fields.begin(), item.fields.end());
   std::move(results.begin(), results.end(), std::back_inserter(row));
   if (row.size() < table.columns.size()) row.emplace_back(to_text(*workload.space(), *item.candidate));
   table.rows.push_back(std::move(row));

@@ -49,7 +49,7 @@ OptionGroup input_options();
 
 // One network to look at, with the columns of its own that results repeat.
 struct Item {
-  std::vector<std::string> fields;  // as Workload::columns
+  std::vector<Cell> fields;  // as Workload::columns
   std::optional<Candidate> candidate;
   int line = 0;  // in the candidate file, 0: none
 };

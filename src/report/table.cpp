@@ -21,9 +21,20 @@ bool has_value(const Cell& cell) {
 std::string exact(const Cell& cell) {
   if (!has_value(cell)) return "";
   if (const auto* text = std::get_if<std::string>(&cell)) return *text;
+  if (const auto* raw = std::get_if<RawJson>(&cell)) return raw->text;
   if (const auto* number = std::get_if<double>(&cell)) return exact_number(*number);
   if (const auto* integer = std::get_if<std::int64_t>(&cell)) return std::to_string(*integer);
   return std::get<bool>(cell) ? "true" : "false";
+}
+
+std::string json_text(const std::string& text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string json_value(const Cell& cell) {
+  if (!has_value(cell)) return "null";
+  if (const auto* text = std::get_if<std::string>(&cell)) return json_text(*text);
+  return exact(cell);  // numbers, true and false read the same in JSON
 }
 
 // Characters that a terminal shows, not bytes: continuation bytes of UTF-8 take no place.
@@ -57,7 +68,8 @@ double percent(double share) {
 
 std::string readable(const Cell& cell, Style style) {
   if (!has_value(cell)) return "-";
-  if (std::holds_alternative<std::string>(cell) || std::holds_alternative<bool>(cell)) return exact(cell);
+  const bool is_number = std::holds_alternative<double>(cell) || std::holds_alternative<std::int64_t>(cell);
+  if (!is_number) return exact(cell);
   const auto* integer = std::get_if<std::int64_t>(&cell);
   const double value = integer != nullptr ? static_cast<double>(*integer) : std::get<double>(cell);
   switch (style) {
@@ -93,28 +105,11 @@ std::string csv_line(const std::vector<Cell>& row) {
 }
 
 std::string json_line(const std::vector<Column>& columns, const std::vector<Cell>& row) {
-  nlohmann::ordered_json object = nlohmann::ordered_json::object();
+  std::string line = "{";
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    auto& value = object[columns[i].key];
-    if (!has_value(row[i])) continue;  // null
-    std::visit(
-        [&](const auto& v) {
-          using Value = std::decay_t<decltype(v)>;
-          if constexpr (std::is_same_v<Value, double>) {
-            // Counts among the scores are whole numbers: 2501160, not 2501160.0.
-            constexpr double exact_integers = 9007199254740992.0;
-            if (v == std::floor(v) && std::abs(v) < exact_integers) {
-              value = static_cast<std::int64_t>(v);
-            } else {
-              value = v;
-            }
-          } else if constexpr (!std::is_same_v<Value, std::monostate>) {
-            value = v;
-          }
-        },
-        row[i]);
+    line += (i == 0 ? "" : ",") + json_text(columns[i].key) + ":" + json_value(row[i]);
   }
-  return object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return line + "}\n";
 }
 
 std::string Table::to_csv() const {

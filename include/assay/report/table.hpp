@@ -26,9 +26,14 @@ struct Column {
   Style style = Style::text;
 };
 
+// A JSON value that came in with a candidate and goes out as it was written (1.50, [1, 2], true).
+struct RawJson {
+  std::string text;
+};
+
 // monostate: no value (empty in CSV, null in JSON, "-" for people). Doubles that are not finite count as no
 // value.
-using Cell = std::variant<std::monostate, std::string, double, std::int64_t, bool>;
+using Cell = std::variant<std::monostate, std::string, double, std::int64_t, bool, RawJson>;
 
 enum class Format { table, csv, json };
 
