@@ -19,8 +19,6 @@ class NetworkEvaluator final : public Evaluator {
   NetworkEvaluator(const Space& space, const Estimator* estimator, const ScoreSettings& settings, int workers,
                    std::int64_t worker_bytes);
 
-  int workers() const { return pool_.size(); }
-
   std::span<const std::string> score_names() const override { return scorer_.settings().scores; }
   void gate(std::span<const Candidate> candidates, std::span<GateResult> results) override;
   std::size_t score(std::span<const Candidate> candidates, std::span<ScoreRow> rows,
