@@ -1,3 +1,4 @@
+#include "assay/base/error.hpp"
 #include "assay/base/random.hpp"
 #include "assay/score/score.hpp"
 
@@ -141,4 +142,29 @@ TEST_CASE("percentiles against an archive") {
   check_equal(archive.percentiles_of(std::vector{5.0, 5.0}), {1.0, 0.0});
   check_equal(archive.percentiles_of(std::vector{2.0, 2.0}), {0.375, 0.625});
   check_equal(archive.percentiles_of(std::vector{missing, 0.0}), {missing, 1.0});
+}
+
+TEST_CASE("weights scale the log-ranks of their scores") {
+  const auto records = random_cohort(50, 7);
+  const std::vector<double> weights = {0.5, 0, 3};
+  std::vector<double> expected(records.size(), 0.0);
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    std::vector<ScoreRecord> column;
+    for (const auto& record : records) column.push_back({.values = {record.values[k]}});
+    const auto alone = rank_scores(column, std::vector<int>{directions[k]});
+    for (std::size_t i = 0; i < records.size(); ++i) expected[i] += weights[k] * alone[i];
+  }
+  check_equal(rank_scores(records, directions, weights), expected);
+  check_equal(rank_scores(records, directions, std::vector<double>{1, 1, 1}),
+              rank_scores(records, directions));
+
+  RankArchive archive(directions, weights);
+  for (std::size_t i = 1; i < records.size(); ++i) archive.add(records[i].values);
+  const double joining = archive.score_of(records[0].values);
+  archive.add(records[0].values);
+  CHECK(joining == doctest::Approx(archive.scores().back()).epsilon(1e-12));
+
+  CHECK_THROWS_AS(RankArchive(directions, {1, 2}), InternalError);
+  CHECK_THROWS_AS(RankArchive(directions, {1, -2, 1}), InternalError);
+  CHECK_THROWS_AS(RankArchive(directions, {1, missing, 1}), InternalError);
 }

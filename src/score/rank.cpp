@@ -1,3 +1,4 @@
+#include "assay/base/error.hpp"
 #include "assay/score/score.hpp"
 
 #include <algorithm>
@@ -16,8 +17,15 @@ double average_rank(const std::vector<double>& ascending, double value, bool joi
 
 }  // namespace
 
-RankArchive::RankArchive(std::vector<int> directions)
-    : directions_(std::move(directions)), sorted_(directions_.size()) {}
+RankArchive::RankArchive(std::vector<int> directions, std::vector<double> weights)
+    : directions_(std::move(directions)), weights_(std::move(weights)), sorted_(directions_.size()) {
+  if (weights_.empty()) weights_.assign(directions_.size(), 1.0);
+  if (weights_.size() != directions_.size())
+    throw InternalError("A rank score has another number of weights than of scores.");
+  for (const double weight : weights_)
+    if (!std::isfinite(weight) || weight < 0)
+      throw InternalError("A weight of the rank score is negative or not finite.");
+}
 
 bool RankArchive::complete(std::span<const double> values) const {
   return values.size() >= directions_.size() &&
@@ -53,7 +61,7 @@ std::vector<double> RankArchive::scores() const {
     const auto n = static_cast<double>(sorted_[k].size());
     for (std::size_t row = 0; row < size_; ++row) {
       const double value = values_[row * columns + k];
-      result[row] += std::isfinite(value) ? std::log(average_rank(sorted_[k], value, false) / n)
+      result[row] += std::isfinite(value) ? weights_[k] * std::log(average_rank(sorted_[k], value, false) / n)
                                           : std::numeric_limits<double>::quiet_NaN();
     }
   }
@@ -65,8 +73,8 @@ double RankArchive::score_of(std::span<const double> values) const {
   sort();
   double sum = 0;
   for (std::size_t k = 0; k < directions_.size(); ++k)
-    sum += std::log(average_rank(sorted_[k], directions_[k] * values[k], true) /
-                    static_cast<double>(sorted_[k].size() + 1));
+    sum += weights_[k] * std::log(average_rank(sorted_[k], directions_[k] * values[k], true) /
+                                  static_cast<double>(sorted_[k].size() + 1));
   return sum;
 }
 
@@ -85,8 +93,9 @@ std::vector<double> RankArchive::percentiles_of(std::span<const double> values) 
   return result;
 }
 
-std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const int> directions) {
-  RankArchive archive({directions.begin(), directions.end()});
+std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const int> directions,
+                                std::span<const double> weights) {
+  RankArchive archive({directions.begin(), directions.end()}, {weights.begin(), weights.end()});
   for (const ScoreRecord& record : records) archive.add(record.values);
   return archive.scores();
 }

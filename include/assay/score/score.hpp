@@ -167,19 +167,21 @@ class Scorer {
   std::unique_ptr<Implementation> implementation_;
 };
 
-// The rank score of AZ-NAS (Lee and Ham, CVPR 2024): over a cohort of n networks,
-//   sum over scores of log(rank / n),   rank n for the best, average ranks for ties.
+// The rank score of AZ-NAS (Lee and Ham, CVPR 2024), with a weight per score: over a cohort of n networks,
+//   sum over scores of weight x log(rank / n),   rank n for the best, average ranks for ties.
 // Higher is better; 0 is best in everything. One bad rank costs more than several good ones gain. It depends
-// on order only: any increasing function of a score leaves it unchanged.
+// on order only: any increasing function of a score leaves it unchanged. Weights are finite and not negative,
+// one per score; without any, each is 1.
 //
 // Records that miss any of the scores get NaN and are not part of the cohort. A cohort of one gets 0; equal
 // networks get equal scores.
-std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const int> directions);
+std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const int> directions,
+                                std::span<const double> weights = {});
 
 // The same over a growing archive, and for newcomers that are to be compared with it.
 class RankArchive {
  public:
-  explicit RankArchive(std::vector<int> directions);
+  explicit RankArchive(std::vector<int> directions, std::vector<double> weights = {});
 
   // `values` as in ScoreRecord. Records with a missing value are kept, outside the cohort.
   void add(std::span<const double> values);
@@ -198,6 +200,7 @@ class RankArchive {
   void sort() const;
 
   std::vector<int> directions_;
+  std::vector<double> weights_;
   std::vector<double> values_;  // size_ rows, one column per score, direction applied
   std::size_t size_ = 0;
   mutable std::vector<std::vector<double>> sorted_;  // per score, the cohort's values in ascending order
