@@ -276,6 +276,8 @@ OptionGroup score_options() {
       {{"scores", "LIST", "comma-separated: " + names, join(usual.scores, ",")},
        {"batch", "N", "images per pass", std::to_string(usual.batch)},
        {"repeats", "N", "independent initialisations, averaged", std::to_string(usual.repeats)},
+       {"resolution", "N", "execute networks at no more than N pixels a side; 0 is their own resolution",
+        std::to_string(usual.resolution)},
        {"workers", "N", "threads; 0 is one per core. Results do not depend on it", "0"},
        {"max-memory", "MIB",
         "what all threads together may use; a network that needs more is not executed, and says so", ""}}};
@@ -286,6 +288,7 @@ ScoreSettings score_settings(const Arguments& arguments) {
   settings.scores = arguments.list("scores");
   settings.batch = static_cast<int>(arguments.integer("batch", 1, 65536).value());
   settings.repeats = static_cast<int>(arguments.integer("repeats", 1, 1000).value());
+  settings.resolution = static_cast<int>(arguments.integer("resolution", 0, 65536).value());
   settings.seed = static_cast<std::uint64_t>(arguments.integer("seed", 0, INT64_MAX).value());
   validate(settings);
   return settings;

@@ -80,6 +80,7 @@ std::string settings_json(const SearchSettings& settings, const ScoreSettings& s
   json["strategy"] = settings.strategy.name;
   json["generation"] = settings.generation;
   json["batch"] = scores.batch;
+  json["resolution"] = scores.resolution;
   json["repeats"] = scores.repeats;
   for (const Metric metric : all_metrics) {
     if (settings.budget.limited(metric))

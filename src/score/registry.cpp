@@ -67,6 +67,11 @@ void validate(const ScoreSettings& settings) {
                     settings.batch));
   if (settings.repeats < 1 || settings.repeats > 1000)
     throw InputError(fmt::format("The number of repeats is {}. Choose 1 to 1000.", settings.repeats));
+  if (settings.resolution < 0)
+    throw InputError(
+        fmt::format("The resolution of scores is {}. Choose a number of pixels, or 0 for the "
+                    "networks' own resolution.",
+                    settings.resolution));
 }
 
 std::string describe(const ScoreConditions& conditions) {

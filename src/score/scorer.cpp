@@ -19,6 +19,22 @@
 namespace assay {
 namespace {
 
+// The network with at most `limit` pixels a side; as it is where the limit is 0 or wide enough, or where it
+// does not work at a lower resolution (a map would vanish).
+Network at_most(const Network& network, int limit) {
+  const Shape input = network.input_shape();
+  const int longer = std::max(input.height, input.width);
+  if (limit == 0 || longer <= limit) return network;
+  const auto scaled = [&](int side) {
+    return std::max(1, static_cast<int>((std::int64_t{side} * limit + longer / 2) / longer));
+  };
+  try {
+    return at_resolution(network, scaled(input.height), scaled(input.width));
+  } catch (const InputError&) {
+    return network;
+  }
+}
+
 // Scales of the linearised network's input: small enough that R up to 1e70 fits into floats.
 constexpr float linear_input = 0x1p-110f;
 constexpr float perturbation = 0.01f;
@@ -274,7 +290,8 @@ void Scorer::Implementation::fill(ScoreRecord& record, Worker& worker, const Net
                                   const std::stop_token& stop) {
   std::vector<Outcome> outcomes(plan.scores.size());
   std::string message;
-  const Network network = plan.passes.empty() ? declared : logits(canonical(declared));
+  const Network network =
+      plan.passes.empty() ? declared : at_most(logits(canonical(declared)), settings.resolution);
   for (int repeat = 0; repeat < settings.repeats; ++repeat) {
     const std::uint64_t seed =
         repeat == 0 ? settings.seed : hash_combine(settings.seed, static_cast<std::uint64_t>(repeat));
