@@ -24,7 +24,8 @@ void BM_gates(benchmark::State& state, const char* name) {
   }
   const Estimator estimator =
       fit_from_networks(Accelerator::load(folder + "accelerators/edge_npu_16.toml"), networks);
-  cli::NetworkEvaluator evaluator(space, &estimator, {}, 1, 0);
+  cli::ScoreService service({}, 1, 0, std::nullopt, true);
+  cli::NetworkEvaluator evaluator(space, &estimator, service);
   std::vector<GateResult> results(candidates.size());
   for (auto _ : state) evaluator.gate(candidates, results);
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(candidates.size()));

@@ -57,7 +57,10 @@ inline std::string slurp(const std::string& path) {
 // `command` is a shell command in which "assay" stands for the program; it runs in `folder`.
 inline Outcome shell(const Folder& folder, const std::string& command) {
   const std::string out = folder / ".out", err = folder / ".err";
-  const std::string text = "cd '" + (folder / "") + "' && assay() { '" ASSAY_PROGRAM "' \"$@\"; } && { " +
+  // Scores are kept in the folder, not in the user's cache.
+  const std::string text = "cd '" + (folder / "") +
+                           "' && export XDG_CACHE_HOME=\"$PWD/.cache\" && assay() { '" ASSAY_PROGRAM
+                           "' \"$@\"; } && { " +
                            command + "; } >'" + out + "' 2>'" + err + "'";
   const int status =
       std::system(("bash -c \"$(cat <<'END_OF_COMMAND'\n" + text + "\nEND_OF_COMMAND\n)\"").c_str());

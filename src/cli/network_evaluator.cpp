@@ -3,22 +3,16 @@
 #include "assay/base/error.hpp"
 #include "assay/estimate/memory.hpp"
 
-#include "terminal.hpp"
-
-#include <algorithm>
-#include <atomic>
-#include <vector>
+#include <utility>
 
 namespace assay::cli {
 
-NetworkEvaluator::NetworkEvaluator(const Space& space, const Estimator* estimator,
-                                   const ScoreSettings& settings, int workers, std::int64_t worker_bytes)
+NetworkEvaluator::NetworkEvaluator(const Space& space, const Estimator* estimator, ScoreService& service)
     : space_(space),
       estimator_(estimator),
-      scorer_(settings),
-      directions_(score_directions(settings.scores)),
-      pool_(workers, worker_bytes) {
-  sessions_.resize(static_cast<std::size_t>(pool_.size()));
+      service_(service),
+      directions_(score_directions(service.settings().scores)),
+      sessions_(static_cast<std::size_t>(service.pool().size())) {
   if (estimator_ != nullptr) {
     for (auto& session : sessions_) session.emplace(*estimator_);
   }
@@ -59,7 +53,7 @@ void NetworkEvaluator::gate(std::span<const Candidate> candidates, std::span<Gat
   // One contiguous chunk per worker: a candidate takes microseconds, too little to be handed out one by one.
   const auto chunks = static_cast<std::int64_t>(sessions_.size());
   const auto count = static_cast<std::int64_t>(candidates.size());
-  pool_.run(chunks, [&](Worker&, std::int64_t chunk) {
+  service_.pool().run(chunks, [&](Worker&, std::int64_t chunk) {
     for (std::int64_t i = chunk * count / chunks; i < (chunk + 1) * count / chunks; ++i) {
       const auto index = static_cast<std::size_t>(i);
       results[index] = gate_one(candidates[index], sessions_[static_cast<std::size_t>(chunk)]);
@@ -69,19 +63,17 @@ void NetworkEvaluator::gate(std::span<const Candidate> candidates, std::span<Gat
 
 std::size_t NetworkEvaluator::score(std::span<const Candidate> candidates, std::span<ScoreRow> rows,
                                     std::stop_token stop) {
-  std::vector<char> done(candidates.size(), 0);
-  pool_.run(static_cast<std::int64_t>(candidates.size()), [&](Worker& worker, std::int64_t i) {
-    if (stop.stop_requested()) return;
-    const auto index = static_cast<std::size_t>(i);
-    const Clock clock;
-    const ScoreRecord record = scorer_.score(worker, canonical(space_.decode(candidates[index])), stop);
-    if (record.status == "cancelled") return;
-    rows[index].scores = record.values;
-    rows[index].status = record.ok() ? "" : record.status;
-    rows[index].seconds = clock.seconds();
-    done[index] = 1;
-  });
-  return static_cast<std::size_t>(std::ranges::find(done, 0) - done.begin());
+  // The executed network, as for the gates.
+  const auto network = [&](std::int64_t i) {
+    return canonical(space_.decode(candidates[static_cast<std::size_t>(i)]));
+  };
+  const std::vector<ScoredNetwork> scored = service_.score(std::ssize(candidates), network, std::move(stop));
+  std::size_t leading = 0;
+  for (; leading < scored.size() && scored[leading].done; ++leading) {
+    const auto& [done, record, seconds] = scored[leading];
+    rows[leading] = {.scores = record.values, .status = record.ok() ? "" : record.status, .seconds = seconds};
+  }
+  return leading;
 }
 
 std::vector<double> NetworkEvaluator::rank(std::span<const double> scores, std::size_t count) {

@@ -2,24 +2,23 @@
 #pragma once
 
 #include "assay/estimate/estimator.hpp"
-#include "assay/runtime/runtime.hpp"
-#include "assay/score/score.hpp"
 #include "assay/search/evaluator.hpp"
 #include "assay/space/space.hpp"
 
-#include <memory>
+#include "score_service.hpp"
+
 #include <optional>
+#include <vector>
 
 namespace assay::cli {
 
 class NetworkEvaluator final : public Evaluator {
  public:
-  // Without an estimator latency stays unknown, and memory is that of float32 activations. `estimator` and
-  // `space` must outlive the object.
-  NetworkEvaluator(const Space& space, const Estimator* estimator, const ScoreSettings& settings, int workers,
-                   std::int64_t worker_bytes);
+  // Without an estimator latency stays unknown, and memory is that of float32 activations. `estimator`,
+  // `space` and `service` must outlive the object.
+  NetworkEvaluator(const Space& space, const Estimator* estimator, ScoreService& service);
 
-  std::span<const std::string> score_names() const override { return scorer_.settings().scores; }
+  std::span<const std::string> score_names() const override { return service_.settings().scores; }
   void gate(std::span<const Candidate> candidates, std::span<GateResult> results) override;
   std::size_t score(std::span<const Candidate> candidates, std::span<ScoreRow> rows,
                     std::stop_token stop) override;
@@ -30,9 +29,8 @@ class NetworkEvaluator final : public Evaluator {
 
   const Space& space_;
   const Estimator* estimator_;
-  Scorer scorer_;
+  ScoreService& service_;
   std::vector<int> directions_;
-  WorkerPool pool_;
   std::vector<std::optional<Estimator::Session>>
       sessions_;  // one per chunk of a gate batch, so that caches stay warm
 };

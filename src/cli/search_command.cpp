@@ -9,6 +9,7 @@
 #include "interrupt.hpp"
 #include "network_evaluator.hpp"
 #include "run_recorder.hpp"
+#include "score_service.hpp"
 #include "shortlist.hpp"
 #include "terminal.hpp"
 #include "training.hpp"
@@ -198,8 +199,9 @@ int run(const Arguments& arguments) {
     note(fmt::format("{}: {} candidates. Journal: {}", space.name(), space.size().digits, path));
   }
 
-  NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, scores, worker_count(arguments),
-                             worker_memory(arguments));
+  ScoreService service(scores, worker_count(arguments), worker_memory(arguments), cache_path(arguments),
+                       output.quiet());
+  NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, service);
   RunRecorder recorder(journal);
   ProgressLine line(output.quiet());
   const Clock clock;
@@ -231,6 +233,8 @@ int run(const Arguments& arguments) {
                     "on the Pareto front.",
                     c.evaluated, human_duration(clock.seconds()), reason_text(result.reason), c.proposed,
                     c.duplicates, rejections_text(c), c.failed, result.front.size()));
+    if (const std::string origins = service.origins_text(); !origins.empty())
+      note(fmt::format("Scores: {}.", origins));
   }
 
   if (result.shortlist.empty() && result.reason != StopReason::stopped) {
@@ -299,6 +303,7 @@ Command search_command() {
                    {"run", "FILE", "the run's journal; runs/SPACE-N.journal when not given", ""},
                    {"resume", "", "continue the run of --run, or the newest one in runs/", ""}}},
                  score_options(),
+                 cache_options(),
                  {"Training the shortlist",
                   {{"train", "DATASET",
                     "fashion-mnist, cifar-10, or a directory with IDX or CIFAR-10 binary files", ""}}},
