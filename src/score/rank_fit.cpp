@@ -8,6 +8,8 @@
 #include <cmath>
 #include <numeric>
 
+// GCC 12 sees uninitialised vectors in its own AVX-512 intrinsics (GCC bug 105593) wherever Eigen uses them.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <Eigen/Dense>
 #include <fmt/format.h>
 
