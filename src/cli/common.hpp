@@ -1,17 +1,14 @@
-// What several commands share: where networks come from, which estimator judges them, where results go.
+// What several commands share: where results go, which estimator judges networks, how they are scored.
 #pragma once
 
 #include "assay/estimate/estimator.hpp"
 #include "assay/report/table.hpp"
 #include "assay/score/score.hpp"
-#include "assay/space/codec.hpp"
 #include "assay/space/space.hpp"
 
 #include "arguments.hpp"
 
 #include <functional>
-#include <istream>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +27,8 @@ class Output {
   explicit Output(const Arguments& arguments);
 
   Format format() const { return format_; }
+  // --out, or "-".
+  const std::string& path() const { return path_; }
   bool quiet() const { return quiet_; }
   // Writes to --out or standard output. Text for people is cut to the terminal's width.
   void write(const Table& table) const;
@@ -41,56 +40,11 @@ class Output {
   bool quiet_;
 };
 
-// --- networks
-// ------------------------------------------------------------------------------------------------------
-
-// SPACE with --candidates, --candidate, --sample or --all; or a network JSON file.
-OptionGroup input_options();
-
-// One network to look at, with the columns of its own that results repeat.
-struct Item {
-  std::vector<Cell> fields;  // as Workload::columns
-  std::optional<Candidate> candidate;
-  int line = 0;  // in the candidate file, 0: none
-};
-
-class Workload {
- public:
-  explicit Workload(const Arguments& arguments);
-
-  const Space* space() const { return space_ ? &*space_ : nullptr; }
-  // The candidates' own columns: every decision, and whatever else their file holds; a network file's is
-  // "network".
-  const std::vector<std::string>& columns() const { return columns_; }
-  const std::vector<Item>& items() const { return items_; }
-  const std::string& source() const { return source_; }
-
-  // Decodes an item. Throws InputError naming the line of the candidate file.
-  Network network(const Item& item) const;
-
- private:
-  void read_candidates(const std::string& path);
-  void add(const Candidate& candidate);
-
-  std::string source_;
-  std::string candidates_source_;
-  std::optional<Space> space_;
-  std::optional<Network> network_;
-  std::vector<std::string> columns_;
-  std::vector<Item> items_;
-};
-
-// A result table that begins with the candidates' own columns. Own columns that bear the name of a result
-// become "input.NAME". For people the candidates' columns are left out and one last column holds the
-// candidate's text instead.
-Table result_table(const Workload& workload, const Output& output, const std::vector<Column>& results);
-void add_result(Table& table, const Workload& workload, const Item& item, std::vector<Cell> results);
+// --- estimates and scores
+// --------------------------------------------------------------------------------------------
 
 // Networks of a space for fitting an estimator: always the same ones, whatever the run's seed.
 std::vector<Network> sample_networks(const Space& space, int count);
-
-// --- estimates and scores
-// --------------------------------------------------------------------------------------------
 
 OptionGroup estimator_options();
 // From --estimator, or fitted to --accelerator's cycle model over `networks`; nullopt when neither is given.

@@ -5,7 +5,11 @@
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "result_writer.hpp"
 #include "terminal.hpp"
+#include "workload.hpp"
+
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -33,13 +37,29 @@ Table layer_table() {
           .rows = {}};
 }
 
+const std::vector<Column>& estimate_columns(bool people) {
+  static std::vector<Column> columns = {{"latency_ms", "latency (ms)", Style::fixed},
+                                        {"latency_low_ms", "low", Style::fixed},
+                                        {"latency_high_ms", "high", Style::fixed},
+                                        {"peak_memory_bytes", "memory", Style::bytes},
+                                        {"params", "params", Style::count},
+                                        {"macs", "MACs", Style::count},
+                                        {"extrapolated", "extrapolated", Style::text},
+                                        {"status", "", Style::text}};
+  columns.back().heading = people ? "status" : "";
+  return columns;
+}
+
 int run(const Arguments& arguments) {
   const Output output(arguments);
-  const Workload workload(arguments);
+  Workload workload(arguments);
+  // So many rows are read and written at a time.
+  constexpr std::size_t window = 512;
+  std::vector<Item> items = workload.next(window);
   const auto estimator = make_estimator(arguments, [&] {
     if (workload.space() != nullptr) return sample_networks(*workload.space(), 300);
     std::vector<Network> networks;
-    networks.push_back(canonical(workload.network(workload.items()[0])));
+    networks.push_back(canonical(workload.network(items[0])));
     return networks;
   });
   if (!estimator) {
@@ -51,54 +71,52 @@ int run(const Arguments& arguments) {
   if (const auto path = arguments.text("save-estimator")) write_file(*path, estimator->to_json());
 
   const bool people = output.format() == Format::table;
-  const bool layers_wanted = arguments.flag("layers") || (people && workload.items().size() == 1);
-  Table table = result_table(workload, output,
-                             {{"latency_ms", "latency (ms)", Style::fixed},
-                              {"latency_low_ms", "low", Style::fixed},
-                              {"latency_high_ms", "high", Style::fixed},
-                              {"peak_memory_bytes", "memory", Style::bytes},
-                              {"params", "params", Style::count},
-                              {"macs", "MACs", Style::count},
-                              {"extrapolated", "extrapolated", Style::text},
-                              {"status", people ? "status" : "", Style::text}});
+  const bool layers_wanted = arguments.flag("layers") || (people && items.size() == 1);
+  RowWriter writer(output, result_columns(workload, output, estimate_columns(people)));
   Table layers = layer_table();
 
-  std::size_t failed = 0;
+  std::int64_t rows = 0;
+  std::int64_t failed = 0;
   std::string failure;
-  std::int64_t row = 0;
-  for (const Item& item : workload.items()) {
-    ++row;
-    std::vector<Cell> cells;
-    try {
-      const Network declared = workload.network(item);
-      const Network executed = canonical(declared);
-      const Prediction p = estimator->predict(executed);
-      cells = {significant(p.latency_ms),
-               significant(p.latency_low_ms),
-               significant(p.latency_high_ms),
-               peak_memory_bytes(estimator->accelerator(), executed),
-               declared.parameters(),
-               declared.macs(),
-               p.extrapolated,
-               std::string("ok")};
-      if (layers_wanted) add_layers(layers, *estimator, executed, row);
-    } catch (const InputError& error) {
-      failure = error.what();
-      ++failed;
-      cells.resize(7);
-      cells.emplace_back("not_buildable: " + failure);
+  for (; !items.empty(); items = workload.next(window)) {
+    for (Item& item : items) {
+      ++rows;
+      std::vector<Cell> cells;
+      try {
+        const Network declared = workload.network(item);
+        const Network executed = canonical(declared);
+        const Prediction p = estimator->predict(executed);
+        cells = {significant(p.latency_ms),
+                 significant(p.latency_low_ms),
+                 significant(p.latency_high_ms),
+                 peak_memory_bytes(estimator->accelerator(), executed),
+                 declared.parameters(),
+                 declared.macs(),
+                 p.extrapolated,
+                 std::string("ok")};
+        if (layers_wanted) add_layers(layers, *estimator, executed, rows);
+      } catch (const InputError& error) {
+        failure = error.what();
+        ++failed;
+        cells.resize(7);
+        cells.emplace_back("not_buildable: " + failure);
+      }
+      if (layers_wanted && !people) continue;
+      writer.add(result_row(workload, output, own_cells(workload, output, item), std::move(cells)));
     }
-    add_result(table, workload, item, std::move(cells));
+    // A reader at the other end of a pipe sees rows as they are made.
+    if (failed < rows) writer.flush();
   }
-  if (failed == workload.items().size()) throw InputError(failure);
+  if (failed == rows) throw InputError(failure);
   if (failed > 0 && !output.quiet())
     note(fmt::format("{} candidates cannot be built; their status says why.", failed));
 
-  if (people && layers_wanted) {
-    output.write(layers.to_text(terminal_width(), use_colour()) + "\n" +
-                 table.to_text(terminal_width(), use_colour()));
+  if (layers_wanted && !people) {
+    output.write(layers);
+  } else if (layers_wanted) {
+    writer.close(layers.to_text(terminal_width(), use_colour()) + "\n");
   } else {
-    output.write(layers_wanted ? layers : table);
+    writer.close();
   }
   return 0;
 }

@@ -75,7 +75,10 @@ class ScoreService {
                const std::optional<std::string>& cache_path, bool quiet);
 
   const ScoreSettings& settings() const { return settings_; }
+  // Whether any of the scores executes the network: milliseconds instead of microseconds.
+  bool executes() const { return executed_ != nullptr; }
   WorkerPool& pool() { return pool_; }
+  int workers() const { return pool_.size(); }
   const ScoreOrigins& origins() const { return origins_; }
 
   // Makes network `index`, on any of the pool's threads and possibly twice; InputError: it cannot be built.

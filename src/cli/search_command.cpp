@@ -3,6 +3,7 @@
 #include "assay/base/hash.hpp"
 #include "assay/base/text.hpp"
 #include "assay/search/search.hpp"
+#include "assay/space/codec.hpp"
 
 #include "commands.hpp"
 #include "common.hpp"

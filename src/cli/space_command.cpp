@@ -6,6 +6,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "terminal.hpp"
+#include "workload.hpp"
 
 #include <fmt/format.h>
 
@@ -41,13 +42,14 @@ int run_space(const Arguments& arguments) {
 
 int run_export(const Arguments& arguments) {
   const Output output(arguments);
-  const Workload workload(arguments);
-  if (workload.items().size() != 1) {
+  Workload workload(arguments);
+  const std::vector<Item> items = workload.all();
+  if (items.size() != 1) {
     throw InputError(fmt::format(
         "assay export: {} candidates were selected, but one network is written. Give --candidate TEXT.",
-        workload.items().size()));
+        items.size()));
   }
-  output.write(to_json(workload.network(workload.items()[0])));
+  output.write(to_json(workload.network(items[0])));
   return 0;
 }
 

@@ -4,8 +4,10 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "interrupt.hpp"
+#include "result_writer.hpp"
 #include "terminal.hpp"
 #include "training.hpp"
+#include "workload.hpp"
 
 #include <filesystem>
 
@@ -18,12 +20,13 @@ int run(const Arguments& arguments) {
   const Output output(arguments);
   TrainOptions options = train_options(arguments);
   const std::string dataset_name = arguments.required_text("data");
-  const Workload workload(arguments);
+  Workload workload(arguments);
+  std::vector<Item> items = workload.all();
   const auto checkpoint = arguments.text("checkpoint");
-  if (checkpoint && workload.items().size() > 1) {
+  if (checkpoint && items.size() > 1) {
     throw InputError(fmt::format(
         "assay train: --checkpoint holds one network, but {} were selected. Train them one by one.",
-        workload.items().size()));
+        items.size()));
   }
   options.checkpoint = checkpoint.value_or("");
   options.resume = arguments.flag("resume");
@@ -42,24 +45,23 @@ int run(const Arguments& arguments) {
 
   const Dataset dataset = load_dataset(dataset_name);
   const InterruptGuard guard;
-  Table table = result_table(workload, output,
-                             {{"test_accuracy_percent", "test accuracy", Style::percent},
-                              {"train_loss", "training loss", Style::number},
-                              {"params", "params", Style::count},
-                              {"macs", "MACs", Style::count},
-                              {"seconds", "time", Style::duration},
-                              {"status", "status", Style::text}});
-  for (std::size_t i = 0; i < workload.items().size() && !InterruptGuard::requested(); ++i) {
-    const Item& item = workload.items()[i];
+  RowWriter writer(output, result_columns(workload, output,
+                                          {{"test_accuracy_percent", "test accuracy", Style::percent},
+                                           {"train_loss", "training loss", Style::number},
+                                           {"params", "params", Style::count},
+                                           {"macs", "MACs", Style::count},
+                                           {"seconds", "time", Style::duration},
+                                           {"status", "status", Style::text}}));
+  for (std::size_t i = 0; i < items.size() && !InterruptGuard::requested(); ++i) {
+    Item& item = items[i];
     const Network network = workload.network(item);
-    const TrainResult result =
-        train_with_progress(network, dataset, options,
-                            fmt::format("network {} of {}", i + 1, workload.items().size()), output.quiet());
-    add_result(table, workload, item,
-               {result.test_accuracy ? Cell(percent(*result.test_accuracy)) : Cell(),
-                result.history.empty() ? Cell() : Cell(result.history.back().train_loss),
-                network.parameters(), network.macs(), result.seconds,
-                result.reason.empty() ? std::string(to_string(result.status)) : result.reason});
+    const TrainResult result = train_with_progress(
+        network, dataset, options, fmt::format("network {} of {}", i + 1, items.size()), output.quiet());
+    writer.add(result_row(workload, output, own_cells(workload, output, item),
+                          {result.test_accuracy ? Cell(percent(*result.test_accuracy)) : Cell(),
+                           result.history.empty() ? Cell() : Cell(result.history.back().train_loss),
+                           network.parameters(), network.macs(), result.seconds,
+                           result.reason.empty() ? std::string(to_string(result.status)) : result.reason}));
     if (!output.quiet()) {
       for (std::size_t epoch = 0; epoch < result.history.size(); ++epoch) {
         const EpochRecord& record = result.history[epoch];
@@ -69,7 +71,7 @@ int run(const Arguments& arguments) {
       }
     }
   }
-  output.write(table);
+  writer.close();
   return InterruptGuard::requested() ? 130 : 0;
 }
 
