@@ -16,6 +16,7 @@
 namespace assay {
 namespace {
 
+using Eigen::ArrayXd;
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
@@ -148,18 +149,19 @@ VectorXd fit(const Known& known, const VectorXd& prior, double shrinkage, const 
   return minimise(known, scaled(prior, known), shrinkage, start);
 }
 
-// Leaves groups of rows out in turn: every row alone when there are few.
+// What fits say about rows that they have not seen.
 struct Validation {
-  double loss = 0;       // mean over rows of the mean loss of their pairs with the rows kept
-  VectorXd predictions;  // of every row by a fit without it
+  ArrayXd losses;        // of every row, the mean over its pairs with the rows of the fit
+  VectorXd predictions;  // the rank score of every row
 };
 
+// Leaves groups of rows out in turn: every row alone when there are few.
 Validation cross_validate(const Known& known, const VectorXd& prior, double shrinkage,
                           const VectorXd& start) {
   constexpr Index most_groups = 50;
   const Index n = known.size();
   const Index groups = n <= most_groups ? n : 16;
-  Validation result{0, VectorXd::Zero(n)};
+  Validation result{ArrayXd::Zero(n), VectorXd::Zero(n)};
   for (Index group = 0; group < groups; ++group) {
     std::vector<Index> held_out;
     for (Index i = group; i < n; i += groups) held_out.push_back(i);
@@ -169,18 +171,26 @@ Validation cross_validate(const Known& known, const VectorXd& prior, double shri
     const VectorXd score = kept.x * weights;
     for (const Index i : held_out) {
       result.predictions[i] = known.x.row(i).dot(weights);
-      double loss = 0;
       Index pairs = 0;
       for (Index j = 0; j < kept.size(); ++j) {
         if (kept.accuracy[j] == known.accuracy[i]) continue;
         const double sign = known.accuracy[i] > kept.accuracy[j] ? 1 : -1;
-        loss += loss_of(sign * (result.predictions[i] - score[j]));
+        result.losses[i] += loss_of(sign * (result.predictions[i] - score[j]));
         ++pairs;
       }
-      if (pairs > 0) result.loss += loss / static_cast<double>(pairs) / static_cast<double>(n);
+      result.losses[i] /= static_cast<double>(std::max<Index>(1, pairs));
     }
   }
   return result;
+}
+
+// Whether the first is not worse than the second, as far as so few rows can tell: by less than the standard
+// error of the difference (Breiman et al. 1984, the rule of one standard error).
+bool is_as_good(const ArrayXd& losses, const ArrayXd& least) {
+  const ArrayXd excess = losses - least;
+  const auto n = static_cast<double>(excess.size());
+  const double mean = excess.mean();
+  return mean <= std::sqrt((excess - mean).square().mean() / n);
 }
 
 // At most max_fit_rows of them, in the order of the file.
@@ -246,19 +256,28 @@ RankFit fit_rank_weights(std::span<const double> log_ranks, std::size_t scores,
 
   RankFit result;
   result.rows = static_cast<int>(known.size());
-  double least = std::numeric_limits<double>::infinity();
-  VectorXd best;
+  struct Trial {
+    double shrinkage;
+    VectorXd weights;
+    Validation validation;
+  };
+  std::vector<Trial> trials;
   for (const double shrinkage : {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0}) {
-    const VectorXd weights = fit(known, prior_weights, shrinkage, VectorXd::Zero(known.x.cols()));
-    const Validation validation = cross_validate(known, prior_weights, shrinkage, weights);
-    if (validation.loss > least) continue;  // of equals, the strongest
-    least = validation.loss;
-    best = weights;
-    result.shrinkage = shrinkage;
-    const std::vector<double> left_out(validation.predictions.begin(), validation.predictions.end());
-    const std::vector<double> truth(known.accuracy.begin(), known.accuracy.end());
-    result.cross_validated_spearman = spearman(left_out, truth);
+    VectorXd weights = fit(known, prior_weights, shrinkage, VectorXd::Zero(known.x.cols()));
+    Validation validation = cross_validate(known, prior_weights, shrinkage, weights);
+    trials.push_back({shrinkage, std::move(weights), std::move(validation)});
   }
+  const auto mean_loss = [](const Trial& trial) { return trial.validation.losses.mean(); };
+  const ArrayXd& least = std::ranges::min_element(trials, {}, mean_loss)->validation.losses;
+  const Trial& chosen = *std::find_if(trials.rbegin(), trials.rend(), [&](const Trial& trial) {
+    return is_as_good(trial.validation.losses, least);
+  });
+  result.shrinkage = chosen.shrinkage;
+  const std::vector<double> left_out(chosen.validation.predictions.begin(),
+                                     chosen.validation.predictions.end());
+  const std::vector<double> truth(known.accuracy.begin(), known.accuracy.end());
+  result.cross_validated_spearman = spearman(left_out, truth);
+  const VectorXd& best = chosen.weights;
   const double sum = best.sum();
   if (!(sum > 1e-6))
     throw InputError(

@@ -11,8 +11,9 @@
 // part (ranks among thirty rows would throw away what is known about the space). s: the scale at which p
 // alone fits best. The loss is that of Bradley and Terry (1952) for paired comparisons, which RankNet (Burges
 // et al. 2005) made a learning objective: it is convex, sees no scale of the accuracies, and a pair that is
-// right by far does not count. The shrinkage is the one under which rows left out of the fit are compared
-// best with the others.
+// right by far does not count. The shrinkage is the strongest under which rows left out of the
+// fit are compared with the others as well as under any, up to the error of that estimate: with ten rows the
+// weights hardly leave s p.
 #pragma once
 
 #include "assay/score/score.hpp"
