@@ -76,6 +76,18 @@ TEST_CASE("bulk fills agree for every length and have the moments of their distr
   CHECK(std::abs(std::accumulate(all.begin(), all.end(), 0.0) / n) < 0.01);
 }
 
+TEST_CASE("bulk bits are those of single calls, wherever they start and end") {
+  for (const int before : {0, 1, 3, 4})
+    for (const std::size_t size : {0, 1, 5, 255, 256, 257, 1000}) {
+      Random bulk(3, Purpose::rademacher), single(3, Purpose::rademacher);
+      for (int i = 0; i < before; ++i) CHECK(bulk() == single());
+      std::vector<std::uint32_t> bits(size);
+      bulk.fill_bits(bits);
+      for (const std::uint32_t each : bits) REQUIRE(each == single());
+      CHECK(bulk() == single());
+    }
+}
+
 TEST_CASE("the Kolmogorov distance of bulk normals to the normal distribution is small") {
   std::vector<float> values(100'000);
   Random(11, Purpose::weights).fill_normal(values, 0, 1);

@@ -14,12 +14,11 @@ namespace {
 
 using Philox = r123::Philox4x32;
 
-constexpr std::uint64_t stream_bulk = 1;
+constexpr std::uint32_t stream_calls = 0, stream_bulk = 1;
 
-Philox::ctr_type block_at(std::uint64_t key, std::uint64_t stream, std::uint64_t counter) {
-  const Philox::ctr_type ctr = {{static_cast<std::uint32_t>(counter),
-                                 static_cast<std::uint32_t>(counter >> 32),
-                                 static_cast<std::uint32_t>(stream), 0}};
+Philox::ctr_type block_at(std::uint64_t key, std::uint32_t stream, std::uint64_t counter) {
+  const Philox::ctr_type ctr = {
+      {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32), stream, 0}};
   const Philox::key_type k = {{static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)}};
   return Philox{}(ctr, k);
 }
@@ -31,13 +30,13 @@ struct Batch {
   std::uint32_t word[4][batch_blocks];
 };
 
-void generate(Batch& batch, std::uint64_t key, std::uint64_t counter) {
+void generate(Batch& batch, std::uint64_t key, std::uint32_t stream, std::uint64_t counter) {
   constexpr std::uint64_t m0 = 0xD2511F53, m1 = 0xCD9E8D57;
   constexpr std::uint32_t w0 = 0x9E3779B9, w1 = 0xBB67AE85;
   for (int i = 0; i < batch_blocks; ++i) {
     std::uint32_t c0 = static_cast<std::uint32_t>(counter + static_cast<std::uint64_t>(i));
     std::uint32_t c1 = static_cast<std::uint32_t>((counter + static_cast<std::uint64_t>(i)) >> 32);
-    std::uint32_t c2 = stream_bulk, c3 = 0;
+    std::uint32_t c2 = stream, c3 = 0;
     std::uint32_t k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
       const std::uint64_t p0 = m0 * c0, p1 = m1 * c2;
@@ -97,7 +96,7 @@ void fill(std::span<float> out, std::uint64_t key, std::uint64_t& counter, Trans
   Batch batch;
   std::array<float, 4 * batch_blocks> values;
   for (std::size_t done = 0; done < out.size(); done += values.size()) {
-    generate(batch, key, counter);
+    generate(batch, key, stream_bulk, counter);
     transform(batch, values);
     const std::size_t wanted = std::min(values.size(), out.size() - done);
     std::copy_n(values.begin(), wanted, out.begin() + static_cast<std::ptrdiff_t>(done));
@@ -112,7 +111,7 @@ Random::Random(std::uint64_t seed, Purpose purpose, std::uint64_t fingerprint, s
                         hash_combine(fingerprint, index))) {}
 
 void Random::refill() {
-  const auto block = block_at(key_, 0, counter_++);
+  const auto block = block_at(key_, stream_calls, counter_++);
   std::copy(block.begin(), block.end(), block_);
   used_ = 0;
 }
@@ -170,6 +169,19 @@ void Random::fill_uniform(std::span<float> out, float low, float high) {
       }
     }
   });
+}
+
+void Random::fill_bits(std::span<result_type> out) {
+  std::size_t done = 0;
+  while (done < out.size() && used_ < 4) out[done++] = block_[used_++];
+  Batch batch;
+  while (out.size() - done >= 4 * batch_blocks) {
+    generate(batch, key_, stream_calls, counter_);
+    counter_ += batch_blocks;
+    for (int i = 0; i < batch_blocks; ++i)
+      for (int w = 0; w < 4; ++w) out[done++] = batch.word[w][i];
+  }
+  while (done < out.size()) out[done++] = (*this)();
 }
 
 void Random::fill_rademacher(std::span<float> out) {

@@ -9,20 +9,21 @@ namespace {
 // Copies `length` neighbouring channels of one position in the cell for every row. `length` is a constant
 // where it matters, so that the copy is one vector move.
 template <int length>
-void pack_run(const TensorView& map, const Folding& folding, int sub_y, int sub_x, int channel, int count,
-              std::int64_t first, int rows, float* to) {
+void pack_channels(const TensorView& map, const Folding& folding, int sub_y, int sub_x, int channel,
+                   int count, std::int64_t first, int rows, float* to) {
   const float* base = map.data + channel / map.block * map.block_stride + channel % map.block;
-  Cursor at(first, folding.grid);
-  for (int row = 0; row < rows; ++row, at.next(folding.grid), to += lanes) {
-    const int y = at.y * folding.step_y + sub_y, x = at.x * folding.step_x + sub_x;
-    if (y >= map.height || x >= map.width) continue;  // already zero
+  const std::int64_t step = folding.step_x * map.pixel_stride;
+  for_runs(folding, {map.height, map.width}, sub_y, sub_x, first, rows, [&](const Run& run) {
     const float* from =
-        base + at.image * map.image_stride + (std::int64_t{y} * map.width + x) * map.pixel_stride;
-    if constexpr (length > 0)
-      std::memcpy(to, from, length * sizeof(float));
-    else
-      std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
-  }
+        base + run.image * map.image_stride + (std::int64_t{run.y} * map.width + run.x) * map.pixel_stride;
+    for (int i = 0; i < run.inside; ++i, from += step) {
+      if constexpr (length > 0)
+        std::memcpy(to + i * lanes, from, length * sizeof(float));
+      else
+        std::memcpy(to + i * lanes, from, static_cast<std::size_t>(count) * sizeof(float));
+    }
+    to += run.length * lanes;  // what lies beyond the map is zero already
+  });
 }
 
 // Outer products of the rows of two groups, summed. 16 vectors of accumulators fill the registers of AVX-512;
@@ -65,13 +66,13 @@ void pack(const TensorView& map, const Folding& folding, std::int64_t first, int
           const int c = channel + lane;
           const int run = std::min(wanted - lane, map.block - c % map.block);
           if (run == 16)
-            pack_run<16>(map, folding, sub_y, sub_x, c, run, first, rows, to + lane);
+            pack_channels<16>(map, folding, sub_y, sub_x, c, run, first, rows, to + lane);
           else if (run == 8)
-            pack_run<8>(map, folding, sub_y, sub_x, c, run, first, rows, to + lane);
+            pack_channels<8>(map, folding, sub_y, sub_x, c, run, first, rows, to + lane);
           else if (run == 1)
-            pack_run<1>(map, folding, sub_y, sub_x, c, run, first, rows, to + lane);
+            pack_channels<1>(map, folding, sub_y, sub_x, c, run, first, rows, to + lane);
           else
-            pack_run<0>(map, folding, sub_y, sub_x, c, run, first, rows, to + lane);
+            pack_channels<0>(map, folding, sub_y, sub_x, c, run, first, rows, to + lane);
           lane += run;
         }
       }
@@ -79,10 +80,11 @@ void pack(const TensorView& map, const Folding& folding, std::int64_t first, int
 
 void add_row_sums(const Panel& panel, std::span<double> sums) {
   for (int g = 0; g < panel.groups; ++g) {
-    Vector sum = {};
+    Vector sum[4] = {};  // hide the latency of additions
     const float* from = panel.group(g);
-    for (int row = 0; row < panel.rows; ++row) sum += load(from + row * lanes);
-    for (int i = 0; i < lanes; ++i) sums[static_cast<std::size_t>(g * lanes + i)] += sum[i];
+    for (int row = 0; row < panel.rows; ++row, from += lanes) sum[row % 4] += load(from);
+    sum[0] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    for (int i = 0; i < lanes; ++i) sums[static_cast<std::size_t>(g * lanes + i)] += sum[0][i];
   }
 }
 

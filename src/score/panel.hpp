@@ -9,6 +9,7 @@
 
 #include "assay/runtime/runtime.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -54,22 +55,37 @@ struct Folding {
   int cell() const { return step_y * step_x; }
 };
 
-// Walks the cells of a grid in row order.
-struct Cursor {
+// Neighbouring rows whose positions (y, x), (y, x + step_x), ... lie on one line of the map. Behind the first
+// `inside` of them the map has ended.
+struct Run {
   std::int64_t image;
   int y, x;
-  Cursor(std::int64_t row, Grid grid)
-      : image(row / (grid.height * grid.width)),
-        y(static_cast<int>(row % (grid.height * grid.width)) / grid.width),
-        x(static_cast<int>(row % grid.width)) {}
-  void next(Grid grid) {
-    if (++x < grid.width) return;
-    x = 0;
-    if (++y < grid.height) return;
-    y = 0;
-    ++image;
-  }
+  int length, inside;
 };
+
+// Calls f(run) for the rows [first, first + rows) in order, taking the position (sub_y, sub_x) of each cell.
+template <class F>
+void for_runs(const Folding& folding, Grid map, int sub_y, int sub_x, std::int64_t first, int rows, F&& f) {
+  Grid grid = folding.grid;
+  if (grid == map) {  // lines follow one another
+    grid = map = {1, map.height * map.width};
+  }
+  const std::int64_t cells = std::int64_t{grid.height} * grid.width;
+  std::int64_t image = first / cells;
+  int cell_y = static_cast<int>(first % cells / grid.width), cell_x = static_cast<int>(first % grid.width);
+  while (rows > 0) {
+    const int length = std::min(rows, grid.width - cell_x);
+    const int y = cell_y * folding.step_y + sub_y, x = cell_x * folding.step_x + sub_x;
+    const int line = y < map.height ? (map.width - x + folding.step_x - 1) / folding.step_x : 0;
+    f(Run{.image = image, .y = y, .x = x, .length = length, .inside = std::clamp(line, 0, length)});
+    rows -= length;
+    cell_x = 0;
+    if (++cell_y == grid.height) {
+      cell_y = 0;
+      ++image;
+    }
+  }
+}
 
 // groups x rows x 16 floats.
 struct Panel {

@@ -25,13 +25,10 @@ Signs::Signs(const TensorView& like, Random& random)
       width_(like.width),
       groups_(channel_groups(like.channels)),
       bits_(static_cast<std::size_t>(std::int64_t{like.batch} * like.pixels() * groups_)) {
-  std::size_t i = 0;
-  for (; i + 1 < bits_.size(); i += 2) {
-    const std::uint32_t word = random();
-    bits_[i] = static_cast<std::uint16_t>(word);
-    bits_[i + 1] = static_cast<std::uint16_t>(word >> 16);
-  }
-  if (i < bits_.size()) bits_[i] = static_cast<std::uint16_t>(random());
+  std::vector<std::uint32_t> words((bits_.size() + 1) / 2);
+  random.fill_bits(words);
+  for (std::size_t i = 0; i < bits_.size(); ++i)
+    bits_[i] = static_cast<std::uint16_t>(words[i / 2] >> (i % 2 * 16));
 }
 
 void Signs::write(TensorView& tensor) const {
@@ -64,14 +61,13 @@ void Signs::pack(const Folding& folding, std::int64_t first, int rows, Panel& pa
       for (int g = 0; g < groups_; ++g, ++to_group) {
         const std::int32_t exists = (1 << std::min(lanes, channels_ - g * lanes)) - 1;
         float* to = panel.group(to_group);
-        Cursor at(first, folding.grid);
-        for (int row = 0; row < rows; ++row, at.next(folding.grid), to += lanes) {
-          const int y = at.y * folding.step_y + sub_y, x = at.x * folding.step_x + sub_x;
-          const bool inside = y < height_ && x < width_;
-          const std::int64_t position = (at.image * height_ + y) * width_ + x;
-          store(to,
-                inside ? unpack(bits_[static_cast<std::size_t>(position * groups_ + g)], exists) : Vector{});
-        }
+        for_runs(folding, {height_, width_}, sub_y, sub_x, first, rows, [&](const Run& run) {
+          const std::int64_t position = (run.image * height_ + run.y) * width_ + run.x;
+          const std::uint16_t* bits = bits_.data() + position * groups_ + g;
+          const std::int64_t step = std::int64_t{folding.step_x} * groups_;
+          for (int i = 0; i < run.inside; ++i, bits += step, to += lanes) store(to, unpack(*bits, exists));
+          for (int i = run.inside; i < run.length; ++i, to += lanes) store(to, Vector{});
+        });
       }
 }
 

@@ -26,6 +26,7 @@ enum class Purpose : std::uint32_t {
   noise = 12,
   split = 13,
   bootstrap = 14,
+  label_draw = 15,
 };
 
 class Random {
@@ -46,10 +47,12 @@ class Random {
   // Standard normal.
   double normal();
 
-  // Bulk fills. Each starts at the next whole counter block, so the result depends only on the key and on
-  // the calls before; they are the fast way to fill tensors.
+  // Bulk fills are the fast way to fill tensors. Those of floats start at the next whole counter block, so
+  // the result depends only on the key and on the calls before.
   void fill_normal(std::span<float> out, float mean, float standard_deviation);
   void fill_uniform(std::span<float> out, float low, float high);
+  // What as many calls of operator() give, several times as fast.
+  void fill_bits(std::span<result_type> out);
   // -1 or +1 with equal probability.
   void fill_rademacher(std::span<float> out);
 
