@@ -4,45 +4,58 @@
 
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 namespace assay {
 
 namespace {
 
-// The taps [begin, end) of an output position that fall inside the image, and where the first tap lies.
+// Positions first, first + step, ... of one axis.
 struct Span {
-  int begin, end, origin;
-  int count() const { return end - begin; }
+  int first = 0, count = 0, step = 1;
 };
 
-// The geometry of one axis: which inputs an output position reads.
+// The geometry of one axis.
 struct Axis {
-  Axis(int in, int out, int kernel, int stride, int gap, int pad) : size(in), dilation(gap) {
+  Axis(int in, int out, int kernel, int stride, int dilation, int pad)
+      : taps(static_cast<std::size_t>(out), {.step = dilation}), readers(static_cast<std::size_t>(in)) {
     for (int o = 0; o < out; ++o) {
-      const int origin = o * stride - pad;
-      const int begin = origin >= 0 ? 0 : (-origin + gap - 1) / gap;
-      const int end = origin >= in ? 0 : std::min(kernel, (in - 1 - origin) / gap + 1);
-      spans.push_back({begin, std::max(begin, end), origin});
+      for (int k = 0; k < kernel; ++k) {
+        const int i = o * stride - pad + k * dilation;
+        if (i < 0 || i >= in) continue;
+        append(taps[static_cast<std::size_t>(o)], i);
+        append(readers[static_cast<std::size_t>(i)], o);
+      }
     }
-  }
-  // f(input position) for the taps of an output position.
-  template <class F>
-  ASSAY_INLINE void for_each(const Span& span, F&& f) const {
-    for (int i = span.begin; i < span.end; ++i) f(span.origin + i * dilation);
-  }
-  // The outputs that read each input position.
-  std::vector<std::vector<int>> readers() const {
-    std::vector<std::vector<int>> result(static_cast<std::size_t>(size));
-    for (std::size_t o = 0; o < spans.size(); ++o) {
-      for_each(spans[o], [&](int i) { result[static_cast<std::size_t>(i)].push_back(static_cast<int>(o)); });
-    }
-    return result;
   }
 
-  int size, dilation;
-  std::vector<Span> spans;  // by output position
+  std::vector<Span> taps;     // by output position: the inputs inside the image that it reads
+  std::vector<Span> readers;  // by input position: the outputs that read it
+
+ private:
+  // Both kinds are evenly spaced.
+  static void append(Span& span, int position) {
+    if (span.count == 0) span.first = position;
+    if (span.count == 1) span.step = position - span.first;
+    ++span.count;
+  }
 };
+
+// Calls f(count), as a constant where it is small: then the loops over a window's taps unroll.
+template <class F>
+ASSAY_INLINE void with_count(int count, F&& f) {
+  switch (count) {
+    case 1:
+      return f(std::integral_constant<int, 1>{});
+    case 2:
+      return f(std::integral_constant<int, 2>{});
+    case 3:
+      return f(std::integral_constant<int, 3>{});
+    default:
+      return f(count);
+  }
+}
 
 template <int B>
 class PoolBase : public Kernel {
@@ -53,18 +66,28 @@ class PoolBase : public Kernel {
               g.window.pad_top),
         columns_(g.in.width, g.out.width, g.window.kernel_w, g.window.stride_w, g.window.dilation_w,
                  g.window.pad_left),
-        row_floats_(std::int64_t{g.in.width} * B) {}
+        row_floats_(std::int64_t{g.in.width} * B),
+        row_shares_(shares(rows_.taps, g.window.kernel_h)),
+        column_shares_(shares(columns_.taps, g.window.kernel_w)) {}
 
  protected:
   int planes(const Frame& frame) const { return frame.images * (g_.in.padded / B); }
-  float weight(const Span& r, const Span& c) const {
-    const int count = g_.count_include_pad ? g_.window.kernel_h * g_.window.kernel_w : r.count() * c.count();
-    return 1.0f / static_cast<float>(std::max(count, 1));
-  }
 
   PoolGeometry g_;
   Axis rows_, columns_;
   std::int64_t row_floats_;  // of the input
+  // By output position, along either axis: what a sum over the window is multiplied with.
+  std::vector<float> row_shares_, column_shares_;
+
+ private:
+  std::vector<float> shares(const std::vector<Span>& taps, int kernel) const {
+    std::vector<float> result;
+    for (const Span& each : taps) {
+      const int divisor = g_.maximum ? 1 : g_.count_include_pad ? kernel : std::max(each.count, 1);
+      result.push_back(1.0f / static_cast<float>(divisor));
+    }
+    return result;
+  }
 };
 
 // NaN wins, as in PyTorch.
@@ -82,35 +105,39 @@ class Pool : public PoolBase<B> {
 
   void run(const Frame& frame) override {
     if (this->g_.maximum) {
-      pool(
-          frame, -std::numeric_limits<float>::infinity(),
-          [](const Vec<B>& a, const Vec<B>& b) { return larger<B>(a, b); },
-          [](const Span&, const Span&) { return 1.0f; });
+      pool(frame, -std::numeric_limits<float>::infinity(),
+           [](const Vec<B>& a, const Vec<B>& b) { return larger<B>(a, b); });
     } else {
-      pool(
-          frame, 0.0f, [](const Vec<B>& a, const Vec<B>& b) { return a + b; },
-          [this](const Span& r, const Span& c) { return this->weight(r, c); });
+      pool(frame, 0.0f, [](const Vec<B>& a, const Vec<B>& b) { return a + b; });
     }
   }
 
  private:
-  template <class Combine, class Weight>
-  ASSAY_INLINE void pool(const Frame& frame, float start, Combine&& combine, Weight&& weight) {
+  template <class Combine>
+  ASSAY_INLINE void pool(const Frame& frame, float start, Combine&& combine) {
     const float* in = frame[x_];
     float* out = frame[y_];
     float* row = row_.data();
-    for (int plane = 0; plane < this->planes(frame); ++plane, in += this->g_.in.height * this->row_floats_) {
-      for (const Span& r : this->rows_.spans) {
-        for (std::int64_t x = 0; x < this->row_floats_; x += B) {
-          Vec<B> v = broadcast<B>(start);
-          this->rows_.for_each(r, [&](int y) { v = combine(v, load<B>(in + y * this->row_floats_ + x)); });
-          store<B>(row + x, v);
-        }
-        for (const Span& c : this->columns_.spans) {
-          Vec<B> v = broadcast<B>(start);
-          this->columns_.for_each(c, [&](int x) { v = combine(v, load<B>(row + std::int64_t{x} * B)); });
-          store<B>(out, v * weight(r, c));
-          out += B;
+    const std::int64_t row_floats = this->row_floats_;
+    for (int plane = 0; plane < this->planes(frame); ++plane, in += this->g_.in.height * row_floats) {
+      for (std::size_t y = 0; y < this->rows_.taps.size(); ++y) {
+        const Span& r = this->rows_.taps[y];
+        const float* top = in + r.first * row_floats;
+        with_count(r.count, [&](auto count) {
+          for (std::int64_t x = 0; x < row_floats; x += B) {
+            Vec<B> v = broadcast<B>(start);
+            for (int i = 0; i < count; ++i) v = combine(v, load<B>(top + i * r.step * row_floats + x));
+            store<B>(row + x, v * this->row_shares_[y]);
+          }
+        });
+        for (std::size_t x = 0; x < this->columns_.taps.size(); ++x, out += B) {
+          const Span& c = this->columns_.taps[x];
+          const float* left = row + std::int64_t{c.first} * B;
+          with_count(c.count, [&](auto count) {
+            Vec<B> v = broadcast<B>(start);
+            for (int i = 0; i < count; ++i) v = combine(v, load<B>(left + std::int64_t{i} * c.step * B));
+            store<B>(out, v * this->column_shares_[x]);
+          });
         }
       }
     }
@@ -120,54 +147,51 @@ class Pool : public PoolBase<B> {
   std::vector<float> row_;
 };
 
-// Every input gathers its share from the windows that it is in: along rows first, then down columns.
+// Every input gathers its share from the windows that it is in: down columns first, then along its row.
 template <int B>
 class AveragePoolGradient : public PoolBase<B> {
  public:
   AveragePoolGradient(const PoolGeometry& geometry, BufferId dy, BufferId dx)
-      : PoolBase<B>(geometry),
-        dy_(dy),
-        dx_(dx),
-        row_readers_(this->rows_.readers()),
-        column_readers_(this->columns_.readers()),
-        shares_(static_cast<std::size_t>(geometry.out.width * B)),
-        spread_(static_cast<std::size_t>(geometry.out.height * this->row_floats_)) {}
+      : PoolBase<B>(geometry), dy_(dy), dx_(dx), row_(static_cast<std::size_t>(geometry.out.width * B)) {}
 
   void run(const Frame& frame) override {
     const float* dy = frame[dy_];
     float* dx = frame[dx_];
-    for (int plane = 0; plane < this->planes(frame); ++plane) {
-      float* spread = spread_.data();
-      for (const Span& r : this->rows_.spans) {
-        float* share = shares_.data();
-        for (const Span& c : this->columns_.spans) {
-          store<B>(share, load<B>(dy) * this->weight(r, c));
-          share += B;
-          dy += B;
-        }
-        for (const std::vector<int>& readers : column_readers_) {
-          store<B>(spread, sum(readers, shares_.data(), B));
-          spread += B;
-        }
-      }
-      for (const std::vector<int>& readers : row_readers_) {
-        for (std::int64_t x = 0; x < this->row_floats_; x += B, dx += B) {
-          store<B>(dx, sum(readers, spread_.data() + x, this->row_floats_));
+    const std::int64_t row_floats = std::int64_t{this->g_.out.width} * B;
+    for (int plane = 0; plane < this->planes(frame); ++plane, dy += this->g_.out.height * row_floats) {
+      for (const Span& r : this->rows_.readers) {
+        with_count(r.count, [&](auto count) { gather_row(dy + r.first * row_floats, r, count); });
+        for (const Span& c : this->columns_.readers) {
+          const float* left = row_.data() + std::int64_t{c.first} * B;
+          with_count(c.count, [&](auto count) {
+            Vec<B> sum{};
+            for (int i = 0; i < count; ++i) sum = sum + load<B>(left + std::int64_t{i} * c.step * B);
+            store<B>(dx, sum);
+          });
+          dx += B;
         }
       }
     }
   }
 
  private:
-  ASSAY_INLINE static Vec<B> sum(const std::vector<int>& readers, const float* from, std::int64_t stride) {
-    Vec<B> result{};
-    for (const int o : readers) result = result + load<B>(from + o * stride);
-    return result;
+  template <class Count>
+  ASSAY_INLINE void gather_row(const float* top, const Span& readers, Count count) {
+    const std::int64_t row_floats = std::int64_t{this->g_.out.width} * B;
+    const float* shares = this->row_shares_.data() + readers.first;
+    float* row = row_.data();
+    for (const float column_share : this->column_shares_) {
+      Vec<B> sum{};
+      for (int i = 0; i < count; ++i)
+        sum = sum + load<B>(top + i * readers.step * row_floats) * shares[i * readers.step];
+      store<B>(row, sum * column_share);
+      top += B;
+      row += B;
+    }
   }
 
   BufferId dy_, dx_;
-  std::vector<std::vector<int>> row_readers_, column_readers_;
-  std::vector<float> shares_, spread_;
+  std::vector<float> row_;
 };
 
 // All of a window's gradient goes to the first tap that holds its maximum.
@@ -184,8 +208,8 @@ class MaxPoolGradient : public PoolBase<B> {
     const std::int64_t plane_floats = this->g_.in.height * this->row_floats_;
     for (int plane = 0; plane < this->planes(frame); ++plane, in += plane_floats, dx += plane_floats) {
       std::fill_n(dx, plane_floats, 0.0f);
-      for (const Span& r : this->rows_.spans) {
-        for (const Span& c : this->columns_.spans) {
+      for (const Span& r : this->rows_.taps) {
+        for (const Span& c : this->columns_.taps) {
           give(in, load<B>(dy), dx, r, c);
           dy += B;
         }
@@ -196,9 +220,9 @@ class MaxPoolGradient : public PoolBase<B> {
  private:
   template <class F>
   ASSAY_INLINE void for_each_tap(const Span& r, const Span& c, F&& f) const {
-    this->rows_.for_each(r, [&](int y) {
-      this->columns_.for_each(c, [&](int x) { f(y * this->row_floats_ + std::int64_t{x} * B); });
-    });
+    for (int y = 0; y < r.count; ++y)
+      for (int x = 0; x < c.count; ++x)
+        f((r.first + y * r.step) * this->row_floats_ + std::int64_t{c.first + x * c.step} * B);
   }
 
   ASSAY_INLINE void give(const float* in, const Vec<B>& gradient, float* dx, const Span& r,
