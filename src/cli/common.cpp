@@ -5,6 +5,7 @@
 #include "assay/base/text.hpp"
 #include "assay/runtime/runtime.hpp"
 
+#include "rank_weights.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>
@@ -115,7 +116,8 @@ OptionGroup score_options() {
   const ScoreSettings usual;
   return {
       "Scores",
-      {{"scores", "LIST", "comma-separated: " + names, join(usual.scores, ",")},
+      {{"scores", "LIST", "comma-separated, or all: " + names, join(usual.scores, ",")},
+       rank_weights_option(),
        {"batch", "N", "images per pass", std::to_string(usual.batch)},
        {"repeats", "N", "independent initialisations, averaged", std::to_string(usual.repeats)},
        {"resolution", "N", "execute networks at no more than N pixels a side; 0 is their own resolution",
@@ -128,6 +130,10 @@ OptionGroup score_options() {
 ScoreSettings score_settings(const Arguments& arguments) {
   ScoreSettings settings;
   settings.scores = arguments.list("scores");
+  if (settings.scores == std::vector<std::string>{"all"}) {
+    settings.scores.clear();
+    for (const ScoreInfo& info : score_registry()) settings.scores.emplace_back(info.name);
+  }
   settings.batch = static_cast<int>(arguments.integer("batch", 1, 65536).value());
   settings.repeats = static_cast<int>(arguments.integer("repeats", 1, 1000).value());
   settings.resolution = static_cast<int>(arguments.integer("resolution", 0, 65536).value());

@@ -52,6 +52,7 @@ std::optional<Estimator> make_estimator(const Arguments& arguments,
                                         const std::function<std::vector<Network>()>& networks);
 
 OptionGroup score_options();
+// As the options say; commands that know --rank-weights take ranking_of instead.
 ScoreSettings score_settings(const Arguments& arguments);
 
 // --workers, checked; 0: one per core.

@@ -7,11 +7,13 @@
 
 namespace assay::cli {
 
-NetworkEvaluator::NetworkEvaluator(const Space& space, const Estimator* estimator, ScoreService& service)
+NetworkEvaluator::NetworkEvaluator(const Space& space, const Estimator* estimator, ScoreService& service,
+                                   std::vector<double> weights)
     : space_(space),
       estimator_(estimator),
       service_(service),
       directions_(score_directions(service.settings().scores)),
+      weights_(std::move(weights)),
       sessions_(static_cast<std::size_t>(service.pool().size())) {
   if (estimator_ != nullptr) {
     for (auto& session : sessions_) session.emplace(*estimator_);
@@ -77,7 +79,7 @@ std::size_t NetworkEvaluator::score(std::span<const Candidate> candidates, std::
 }
 
 std::vector<double> NetworkEvaluator::rank(std::span<const double> scores, std::size_t count) {
-  RankArchive archive(directions_);
+  RankArchive archive(directions_, weights_);
   const std::size_t width = directions_.size();
   for (std::size_t i = 0; i < count; ++i) archive.add(scores.subspan(i * width, width));
   return archive.scores();

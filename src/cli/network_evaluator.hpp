@@ -15,8 +15,9 @@ namespace assay::cli {
 class NetworkEvaluator final : public Evaluator {
  public:
   // Without an estimator latency stays unknown, and memory is that of float32 activations. `estimator`,
-  // `space` and `service` must outlive the object.
-  NetworkEvaluator(const Space& space, const Estimator* estimator, ScoreService& service);
+  // `space` and `service` must outlive the object. `weights` of the rank score; empty: equal.
+  NetworkEvaluator(const Space& space, const Estimator* estimator, ScoreService& service,
+                   std::vector<double> weights = {});
 
   std::span<const std::string> score_names() const override { return service_.settings().scores; }
   void gate(std::span<const Candidate> candidates, std::span<GateResult> results) override;
@@ -31,6 +32,7 @@ class NetworkEvaluator final : public Evaluator {
   const Estimator* estimator_;
   ScoreService& service_;
   std::vector<int> directions_;
+  std::vector<double> weights_;
   std::vector<std::optional<Estimator::Session>>
       sessions_;  // one per chunk of a gate batch, so that caches stay warm
 };

@@ -20,18 +20,6 @@ namespace {
 // Enough for every form of NAS-Bench-201, and a few MiB.
 constexpr std::size_t remembered_networks = 32768;
 
-// Stands for the version of every score: a build may move roundings.
-std::uint64_t hash_of_program() {
-  std::ifstream program = open_input("/proc/self/exe");
-  std::vector<char> chunk(1 << 16);
-  std::uint64_t hash = 0;
-  do {
-    program.read(chunk.data(), std::ssize(chunk));
-    hash = hash_bytes(chunk.data(), static_cast<std::size_t>(program.gcount()), hash);
-  } while (program);
-  return hash;
-}
-
 // Everything that decides the bits of an executed score besides the network.
 std::uint64_t conditions_of(const ScoreSettings& settings) {
   // Named one by one, so that a new setting cannot be forgotten here.
@@ -72,6 +60,17 @@ bool depends_on_machine(const std::string& status) {
 }
 
 }  // namespace
+
+std::uint64_t hash_of_program() {
+  std::ifstream program = open_input("/proc/self/exe");
+  std::vector<char> chunk(1 << 16);
+  std::uint64_t hash = 0;
+  do {
+    program.read(chunk.data(), std::ssize(chunk));
+    hash = hash_bytes(chunk.data(), static_cast<std::size_t>(program.gcount()), hash);
+  } while (program);
+  return hash;
+}
 
 OptionGroup cache_options() {
   return {

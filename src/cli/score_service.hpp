@@ -28,6 +28,9 @@ OptionGroup cache_options();
 // --cache, or $XDG_CACHE_HOME/assay/scores.sqlite, or ~/.cache/assay/scores.sqlite; nullopt with --no-cache.
 std::optional<std::string> cache_path(const Arguments& arguments);
 
+// Stands for the version of every score: a build may move roundings.
+std::uint64_t hash_of_program();
+
 struct ScoredNetwork {
   bool done = false;  // false: a stop was requested before
   // Its status is "not_buildable: ..." where there is no network.

@@ -9,6 +9,7 @@
 #include "common.hpp"
 #include "interrupt.hpp"
 #include "network_evaluator.hpp"
+#include "rank_weights.hpp"
 #include "run_recorder.hpp"
 #include "score_service.hpp"
 #include "shortlist.hpp"
@@ -76,14 +77,16 @@ SearchSettings settings_of(const Arguments& arguments, const Space& space, bool 
 // Everything that decides what a search finds; a journal of other settings is not continued. The numbers of
 // evaluations and of networks on the shortlist are left out: a finished run may be continued with larger
 // ones.
-std::string settings_json(const SearchSettings& settings, const ScoreSettings& scores, const Space& space,
+std::string settings_json(const SearchSettings& settings, const Ranking& ranking, const Space& space,
                           const std::optional<Estimator>& estimator) {
+  const ScoreSettings& scores = ranking.settings;
   nlohmann::ordered_json json;
   json["strategy"] = settings.strategy.name;
   json["generation"] = settings.generation;
   json["batch"] = scores.batch;
   json["resolution"] = scores.resolution;
   json["repeats"] = scores.repeats;
+  if (!ranking.weights.empty()) json["rank_weights"] = ranking.weights;
   for (const Metric metric : all_metrics) {
     if (settings.budget.limited(metric))
       json["budget"][std::string(metric_name(metric))] = settings.budget.limit(metric);
@@ -115,12 +118,12 @@ std::string run_path(const Arguments& arguments, const Space& space) {
   return numbered(n);
 }
 
-RunIdentity identity_of(const SearchSettings& settings, const ScoreSettings& scores, const Space& space,
+RunIdentity identity_of(const SearchSettings& settings, const Ranking& ranking, const Space& space,
                         const std::optional<Estimator>& estimator) {
   RunIdentity identity;
   identity.assay_version = assay_version;
   identity.seed = settings.strategy.seed;
-  identity.settings_json = settings_json(settings, scores, space, estimator);
+  identity.settings_json = settings_json(settings, ranking, space, estimator);
   identity.space_name = space.name();
   identity.space_text = read_file(space.source());
   identity.space_fingerprint = space.fingerprint();
@@ -131,7 +134,7 @@ RunIdentity identity_of(const SearchSettings& settings, const ScoreSettings& sco
     identity.accelerator_text = to_toml(estimator->accelerator());
     identity.accelerator_fingerprint = estimator->accelerator().fingerprint();
   }
-  identity.scores = scores.scores;
+  identity.scores = ranking.settings.scores;
   return identity;
 }
 
@@ -176,10 +179,10 @@ std::string_view reason_text(StopReason reason) {
 int run(const Arguments& arguments) {
   const InterruptGuard guard;
   const Output output(arguments);
-  const ScoreSettings scores = score_settings(arguments);
   if (arguments.positionals().empty())
     throw InputError("assay search: name a space file. See: assay search --help");
   const Space space = Space::load(arguments.positionals()[0]);
+  const Ranking ranking = ranking_of(arguments, &space, output.quiet());
   const auto estimator = make_estimator(arguments, [&] { return sample_networks(space, 300); });
   const SearchSettings settings = settings_of(arguments, space, estimator.has_value());
   const TrainOptions training = train_options(arguments);
@@ -187,7 +190,7 @@ int run(const Arguments& arguments) {
   std::optional<Dataset> dataset;
   if (const auto name = arguments.text("train")) dataset = load_dataset(*name);
 
-  const RunIdentity identity = identity_of(settings, scores, space, estimator);
+  const RunIdentity identity = identity_of(settings, ranking, space, estimator);
   const std::string path = run_path(arguments, space);
   if (!arguments.flag("resume") && fs::exists(path)) {
     throw InputError(fmt::format(
@@ -200,9 +203,9 @@ int run(const Arguments& arguments) {
     note(fmt::format("{}: {} candidates. Journal: {}", space.name(), space.size().digits, path));
   }
 
-  ScoreService service(scores, worker_count(arguments), worker_memory(arguments), cache_path(arguments),
-                       output.quiet());
-  NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, service);
+  ScoreService service(ranking.settings, worker_count(arguments), worker_memory(arguments),
+                       cache_path(arguments), output.quiet());
+  NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, service, ranking.weights);
   RunRecorder recorder(journal);
   ProgressLine line(output.quiet());
   const Clock clock;
@@ -248,7 +251,7 @@ int run(const Arguments& arguments) {
   std::optional<Baseline> baseline;
   if (!settings.initial.empty() && result.cohort.size() > 0)
     baseline = evaluate_baseline(settings.initial[0], evaluator, result.cohort);
-  Shortlist shortlist(space, settings.front_metric, result, scores.scores,
+  Shortlist shortlist(space, settings.front_metric, result, ranking.settings.scores,
                       baseline ? &settings.initial[0] : nullptr, baseline ? &*baseline : nullptr);
   if (result.reason == StopReason::stopped) {
     journal.set_state("stopped", "interrupted during the search");

@@ -1,0 +1,122 @@
+#include "rank_weights.hpp"
+
+#include "assay/base/error.hpp"
+#include "assay/base/file.hpp"
+#include "assay/base/text.hpp"
+
+#include "common.hpp"
+#include "settings_json.hpp"
+#include "terminal.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+constexpr const char* format_name = "assay-rank-weights";
+constexpr int format_version = 1;
+constexpr const char* remedy = "Give a file that assay validate --fit-weights wrote";
+
+}  // namespace
+
+std::string RankWeights::to_json() const {
+  nlohmann::ordered_json file;
+  file["format"] = format_name;
+  file["version"] = format_version;
+  file["space"] = {{"name", space_name}, {"fingerprint", hex(space_fingerprint)}};
+  file["settings"] = settings_to_json(settings);
+  file["weights"] = weights;
+  file["learned_from"] = {
+      {"accuracy", accuracy}, {"rows", rows}, {"cohort", cohort}, {"shrinkage", shrinkage}};
+  file["learned_from"]["cross_validated_spearman"] = nullptr;
+  if (cross_validated_spearman) file["learned_from"]["cross_validated_spearman"] = *cross_validated_spearman;
+  return file.dump(2) + "\n";
+}
+
+RankWeights RankWeights::from_json(std::string_view text, const std::string& source) {
+  const auto file = parse_file_of(format_name, format_version,
+                                  {"space", "settings", "weights", "learned_from"}, text, source, remedy);
+  RankWeights result;
+  std::string fingerprint;
+  try {
+    file.at("space").at("name").get_to(result.space_name);
+    file.at("space").at("fingerprint").get_to(fingerprint);
+    result.settings = settings_from_json(file.at("settings"));
+    file.at("weights").get_to(result.weights);
+    const auto& learned = file.at("learned_from");
+    learned.at("accuracy").get_to(result.accuracy);
+    learned.at("rows").get_to(result.rows);
+    learned.at("cohort").get_to(result.cohort);
+    learned.at("shrinkage").get_to(result.shrinkage);
+    if (const auto& value = learned.at("cross_validated_spearman"); !value.is_null())
+      result.cross_validated_spearman = value.get<double>();
+    std::size_t read = 0;
+    result.space_fingerprint = std::stoull(fingerprint, &read, 16);
+    if (read != fingerprint.size()) throw std::invalid_argument(fingerprint);
+  } catch (const nlohmann::json::exception& error) {
+    throw_bad_file(source, format_name, error.what(), remedy);
+  } catch (const std::logic_error&) {
+    throw_bad_file(source, format_name, fmt::format("the space's fingerprint is \"{}\"", fingerprint),
+                   remedy);
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: {}", source, error.what()));
+  }
+  if (result.weights.size() != result.settings.scores.size()) {
+    throw_bad_file(
+        source, format_name,
+        fmt::format("it has {} scores and {} weights", result.settings.scores.size(), result.weights.size()),
+        remedy);
+  }
+  for (std::size_t k = 0; k < result.weights.size(); ++k) {
+    if (!std::isfinite(result.weights[k]) || result.weights[k] <= 0) {
+      throw_bad_file(source, format_name,
+                     fmt::format("the weight of {} is {}, not a positive number", result.settings.scores[k],
+                                 result.weights[k]),
+                     remedy);
+    }
+  }
+  return result;
+}
+
+OptionSpec rank_weights_option() {
+  return {
+      "rank-weights", "FILE",
+      "combine the scores as assay validate --fit-weights learned; sets --scores, and --batch, --repeats and "
+      "--resolution where they are not given",
+      ""};
+}
+
+Ranking ranking_of(const Arguments& arguments, const Space* space, bool quiet) {
+  ScoreSettings given = score_settings(arguments);
+  const auto path = arguments.text("rank-weights");
+  if (!path) return {std::move(given), {}};
+  const RankWeights learned = RankWeights::from_json(read_file(*path), *path);
+  if (arguments.given("scores") && !std::ranges::is_permutation(given.scores, learned.settings.scores)) {
+    throw InputError(
+        fmt::format("assay {}: {} weighs the scores {}, which are not those of --scores. Leave one "
+                    "of the two options out.",
+                    arguments.command_name(), *path, join(learned.settings.scores, ",")));
+  }
+  Ranking ranking{learned.settings, learned.weights};
+  ranking.settings.seed = given.seed;
+  std::vector<std::string> differences;
+  const auto override = [&](const char* option, int ScoreSettings::*setting) {
+    if (!arguments.given(option) || given.*setting == learned.settings.*setting) return;
+    differences.push_back(fmt::format("--{} {}", option, learned.settings.*setting));
+    ranking.settings.*setting = given.*setting;
+  };
+  override("batch", &ScoreSettings::batch);
+  override("repeats", &ScoreSettings::repeats);
+  override("resolution", &ScoreSettings::resolution);
+  if (quiet) return ranking;
+  if (!differences.empty())
+    note(fmt::format("{}: the weights were learned with {}.", *path, join(differences, " ")));
+  if (space != nullptr && space->fingerprint() != learned.space_fingerprint)
+    note(fmt::format("{}: the weights were learned in another space, {}.", *path, learned.space_name));
+  return ranking;
+}
+
+}  // namespace assay::cli
