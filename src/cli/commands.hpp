@@ -9,6 +9,7 @@ namespace assay::cli {
 
 Command search_command();
 Command score_command();
+Command validate_command();
 Command estimate_command();
 Command train_command();
 Command export_command();
