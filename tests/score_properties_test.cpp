@@ -69,9 +69,9 @@ bool mentions(const std::string& text, std::string_view part) {
 
 TEST_CASE("the registry says of every score what it is and under which conditions") {
   const auto registry = score_registry();
-  CHECK(registry.size() == 11);
   for (const ScoreInfo& info : registry) {
     CAPTURE(info.name);
+    // The first of its name, so names are distinct.
     CHECK(find_score(info.name) == &info);
     CHECK_FALSE(info.summary.empty());
     CHECK_FALSE(info.formula.empty());

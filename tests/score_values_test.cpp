@@ -1,51 +1,12 @@
 // Every score against its definition, computed in double precision on an interpreter of networks, from the
 // same weights, inputs, labels and signs.
-#include "assay/network/transform.hpp"
-#include "assay/score/score.hpp"
-
 #include "../src/score/blocks.hpp"
-#include "score_networks.hpp"
-#include "score_reference.hpp"
-
-// GCC 12 takes the undefined vectors inside its own AVX-512 intrinsics for variables that were forgotten.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#include <Eigen/Dense>
-#include <doctest/doctest.h>
+#include "score_run.hpp"
 
 using namespace assay;
-using reference::Interpreter;
-using reference::Values;
+using namespace assay::reference;
 
 namespace {
-
-constexpr int batch = 5;
-constexpr std::uint64_t seed = 11;
-
-using Matrix = Eigen::MatrixXd;
-
-Values random_values(Purpose purpose, Shape shape, int images) {
-  std::vector<float> values(static_cast<std::size_t>(images * shape.elements()));
-  Random(seed, purpose).fill_normal(values, 0, 1);
-  return {values.begin(), values.end()};
-}
-
-// The network that scores see, with its initial weights, after a forward pass of random images.
-struct Run {
-  Network network;
-  Interpreter interpreter;
-
-  Run(Worker& worker, const Network& declared, Network executed, Initialisation initialisation)
-      : network(std::move(executed)),
-        interpreter(
-            network,
-            reference::initial_parameters(worker, network, initialisation, seed, fingerprint(declared)),
-            batch) {
-    interpreter.forward(random_values(Purpose::input, network.input_shape(), batch));
-  }
-  Run(Worker& worker, const Network& declared)
-      : Run(worker, declared, canonical(declared), Initialisation::kaiming_normal_fan_in) {}
-  const Values& output() const { return interpreter.output(network.output()); }
-};
 
 // Positions x channels of a map, as rows of samples.
 Matrix rows_of(const Values& map, Shape shape) {
@@ -169,20 +130,6 @@ double jacob_cov(Worker& worker, const Network& network) {
   return score;
 }
 
-Values cross_entropy_gradient(const Values& logits) {
-  Values gradient(logits.size());
-  Random labels(seed, Purpose::label);
-  const std::size_t classes = logits.size() / batch;
-  for (std::size_t n = 0; n < batch; ++n) {
-    double sum = 0;
-    for (std::size_t k = 0; k < classes; ++k) sum += std::exp(logits[n * classes + k]);
-    for (std::size_t k = 0; k < classes; ++k)
-      gradient[n * classes + k] = std::exp(logits[n * classes + k]) / sum / batch;
-    gradient[n * classes + labels.below(classes)] -= 1.0 / batch;
-  }
-  return gradient;
-}
-
 double over_weights(const Interpreter& interpreter, bool saliency) {
   double total = 0;
   for (const auto& [key, gradient] : interpreter.parameter_gradients()) {
@@ -248,11 +195,6 @@ double zen(Worker& worker, const Network& network) {
   return std::log(difference) + growth;
 }
 
-struct Check {
-  std::string score;
-  double (*reference)(Worker&, const Network&);
-};
-
 const Check checks[] = {
     {"naswot", naswot},
     {"jacob_cov", jacob_cov},
@@ -268,24 +210,5 @@ const Check checks[] = {
 }  // namespace
 
 TEST_CASE("scores agree with their definitions on random networks of two kinds") {
-  Worker worker;
-  const auto networks = test::random_networks();
-  REQUIRE(networks.size() >= 20);
-  for (const Check& check : checks) {
-    CAPTURE(check.score);
-    const Scorer scorer({.scores = {check.score}, .batch = batch, .seed = seed});
-    double worst = 0;
-    for (std::size_t i = 0; i < networks.size(); ++i) {
-      CAPTURE(i);
-      const ScoreRecord record = scorer.score(worker, networks[i]);
-      REQUIRE(record.status == "ok");
-      const double expected = check.reference(worker, networks[i]);
-      const double error = std::abs(record.values[0] - expected) / std::max(std::abs(expected), 1e-3);
-      CAPTURE(record.values[0]);
-      CAPTURE(expected);
-      CHECK(error <= 1e-3);
-      worst = std::max(worst, error);
-    }
-    MESSAGE(check.score << ": largest relative difference " << worst);
-  }
+  check_values(checks);
 }

@@ -70,7 +70,8 @@ void Backward::find_wanted() {
   }
 }
 
-// All consumers have contributed: the tap, if there is one, sees the sum.
+// All consumers have contributed: the tap, if there is one, sees the sum, and beside it what the forward tap
+// saw.
 void Backward::settle(OpId tensor) {
   const auto& taps = l_.options().gradient_taps;
   const bool tapped = std::any_of(taps.begin(), taps.end(),
@@ -91,7 +92,10 @@ void Backward::settle(OpId tensor) {
     }
     contributions = {{own, true}};
   }
-  program_.emit_tap(tensor, contributions[0].buffer, extent);
+  const auto& seen = l_.options().forward_taps;
+  const bool keeps_value = std::find(seen.begin(), seen.end(), tensor) != seen.end();
+  program_.emit_tap(tensor, contributions[0].buffer, extent,
+                    keeps_value ? l_.blocked(tensor).buffer : no_buffer);
 }
 
 // A fresh buffer that holds one consumer's contribution.

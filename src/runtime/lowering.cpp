@@ -115,20 +115,21 @@ float Lowering::epsilon(OpId norm) const {
   return given == 0 ? 1e-5f : given;
 }
 
-// Statistics follow their tensor at once, while it is in the cache; then the taps.
+// The taps come first: what they write is what flows on. Statistics follow at once, while the tensor is in
+// the cache.
 void Lowering::after(OpId tensor) {
-  const auto [begin, end] = norms_by_source_.equal_range(tensor);
-  for (auto it = begin; it != end; ++it) {
-    const Value& x = blocked(tensor);
-    const Normalisation& norm = *norms_[index(it->second)];
-    program_.emit(it->second, make_statistics(norm, x.buffer, x.extent), {{x.buffer}, {norm.statistics}});
-  }
   std::vector<OpId> taps = options_.forward_taps;
   std::sort(taps.begin(), taps.end());
   taps.erase(std::unique(taps.begin(), taps.end()), taps.end());
   for (const OpId op : taps) {
     if (tensor_of(op) != tensor) continue;
     program_.emit_tap(op, values_[index(tensor)].buffer, values_[index(tensor)].extent);
+  }
+  const auto [begin, end] = norms_by_source_.equal_range(tensor);
+  for (auto it = begin; it != end; ++it) {
+    const Value& x = blocked(tensor);
+    const Normalisation& norm = *norms_[index(it->second)];
+    program_.emit(it->second, make_statistics(norm, x.buffer, x.extent), {{x.buffer}, {norm.statistics}});
   }
 }
 

@@ -45,9 +45,11 @@ void Program::emit(OpId op, std::unique_ptr<Kernel> kernel, Access access) {
   steps_.push_back({.kernel = std::move(kernel), .access = std::move(access), .op = op, .extent = {}});
 }
 
-void Program::emit_tap(OpId op, BufferId id, const Extent& extent) {
+void Program::emit_tap(OpId op, BufferId id, const Extent& extent, BufferId beside) {
+  std::vector<BufferId> reads = {id};
+  if (beside != no_buffer) reads.push_back(beside);
   steps_.push_back({.kernel = nullptr,
-                    .access = {.reads = {id}, .writes = {}, .scope = Scope::whole_batch},
+                    .access = {.reads = std::move(reads), .writes = {}, .scope = Scope::whole_batch},
                     .op = op,
                     .extent = extent});
 }

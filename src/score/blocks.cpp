@@ -17,6 +17,14 @@ std::vector<OpId> block_outputs(const Network& network) {
   return outputs;
 }
 
+std::vector<OpId> weighted_operators(const Network& network) {
+  std::vector<OpId> operators;
+  for (OpId id = 1; id < network.size(); ++id)
+    if (const OpKind kind = network.op(id).kind; kind == OpKind::convolution || kind == OpKind::linear)
+      operators.push_back(id);
+  return operators;
+}
+
 namespace {
 
 // Rebuilds the network with `rewrite(builder, id, new inputs)` in place of each operator; `output` is an id

@@ -1,4 +1,4 @@
-// The primary blocks of a network, as AZ-NAS walks them.
+// The parts of a network that scores look at, and its rewritten forms.
 #pragma once
 
 #include "assay/network/network.hpp"
@@ -11,6 +11,9 @@ namespace assay {
 // identity does not exist in the function, and scores are functions of the function. The network's own output
 // (the classifier) is no block unless it is the only one.
 std::vector<OpId> block_outputs(const Network& network);
+
+// Convolutions and linear operators, in execution order.
+std::vector<OpId> weighted_operators(const Network& network);
 
 // The network's logits: a softmax at the end is left out.
 Network logits(const Network& network);

@@ -25,8 +25,18 @@ void join(Pass& pass, const ScoreConditions& score) {
   pass.conditions.input_gradient |= score.input_gradient;
 }
 
+// Of the backward passes, in units of one.
 int cost(const ScoreConditions& conditions) {
-  return conditions.backward == BackwardSeed::none ? 0 : 1 + conditions.weight_gradients;
+  switch (conditions.backward) {
+    case BackwardSeed::none:
+      return 0;
+    case BackwardSeed::each_image:
+      return most_single_images * (1 + conditions.weight_gradients);
+    case BackwardSeed::sampled_labels:
+      return label_draws * (1 + conditions.weight_gradients);
+    default:
+      return 1 + conditions.weight_gradients;
+  }
 }
 
 }  // namespace

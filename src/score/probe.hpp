@@ -20,6 +20,13 @@ struct Outcome {
   static Outcome failed(std::string_view why) { return {std::numeric_limits<double>::quiet_NaN(), why}; }
 };
 
+// What ScoreConditions::rescaled multiplies weights with: 1 + and 1 - this.
+inline constexpr float weight_step = 0x1p-8f;
+// Backward passes of BackwardSeed::sampled_labels.
+inline constexpr int label_draws = 8;
+// Backward passes of BackwardSeed::each_image are one an image: its scores see no more images than these.
+inline constexpr int most_single_images = 16;
+
 // One network in one pass.
 struct PassContext {
   const Network& network;        // as executed: canonical, rewritten as the conditions ask
@@ -45,7 +52,8 @@ class Probe {
   virtual void see_output(OpId, const TensorView&) {}
   // What it leaves in the gradient is what flows on.
   virtual void see_gradient(OpId, TensorView&) {}
-  // After each forward pass (two when the conditions ask for a perturbed one).
+  // After each pass. Where the conditions ask for several, their order is, outermost first: input batches;
+  // rescaled weights, larger then smaller; the input, then perturbed; images, or draws of labels.
   virtual void after_forward(Executable&) {}
   virtual void after_backward(Executable&) {}
 

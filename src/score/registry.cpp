@@ -12,9 +12,10 @@ namespace assay {
 
 std::span<const ScoreEntry> score_entries() {
   static const std::array entries = {
-      params_score(),       macs_score(),          naswot_score(),       jacob_cov_score(),
-      synflow_score(),      grad_norm_score(),     snip_score(),         zen_score(),
-      expressivity_score(), progressivity_score(), trainability_score(),
+      params_score(),       macs_score(),          naswot_score(),        jacob_cov_score(),
+      synflow_score(),      grad_norm_score(),     snip_score(),          zen_score(),
+      expressivity_score(), progressivity_score(), trainability_score(),  fisher_score(),
+      grasp_score(),        zico_score(),          ntk_condition_score(), fisher_spectrum_score(),
   };
   return entries;
 }
@@ -85,6 +86,11 @@ std::string describe(const ScoreConditions& conditions) {
                            ? "batch norm by the statistics of the batch"
                            : "batch norm by running statistics");
   parts.emplace_back(conditions.residuals ? "residuals kept" : "residuals removed");
+  if (conditions.input_batches > 1)
+    parts.emplace_back(fmt::format("{} independent inputs", conditions.input_batches));
+  if (conditions.most_images > 0)
+    parts.emplace_back(fmt::format("at most {} images", conditions.most_images));
+  if (conditions.rescaled) parts.emplace_back("weights times 1 + 2^-8, then times 1 - 2^-8");
   if (conditions.perturbed) parts.emplace_back("a second pass of the input + 0.01 N(0,1)");
   switch (conditions.backward) {
     case BackwardSeed::none:
@@ -97,6 +103,13 @@ std::string describe(const ScoreConditions& conditions) {
       break;
     case BackwardSeed::rademacher:
       parts.emplace_back("backward from random signs at every block");
+      break;
+    case BackwardSeed::each_image:
+      parts.emplace_back("backward from the sum of the outputs of each image");
+      break;
+    case BackwardSeed::sampled_labels:
+      parts.emplace_back(
+          fmt::format("{} times backward from the likelihood of labels drawn from the softmax", label_draws));
       break;
   }
   return join(parts, "; ");

@@ -16,5 +16,10 @@ ScoreEntry zen_score();
 ScoreEntry expressivity_score();
 ScoreEntry progressivity_score();
 ScoreEntry trainability_score();
+ScoreEntry fisher_score();
+ScoreEntry grasp_score();
+ScoreEntry zico_score();
+ScoreEntry ntk_condition_score();
+ScoreEntry fisher_spectrum_score();
 
 }  // namespace assay

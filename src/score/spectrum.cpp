@@ -28,6 +28,27 @@ std::vector<double> eigenvalues(const SquareMatrix& symmetric) {
   return eigenvalues(Eigen::MatrixXd(Eigen::Map<const Eigen::MatrixXd>(symmetric.data(), n, n)));
 }
 
+SquareMatrix gram(std::span<const float> matrix, int rows) {
+  // A few columns at a time become doubles, so that they stay in the cache.
+  constexpr std::size_t chunk = 2048;
+  const auto n = static_cast<std::size_t>(rows);
+  const std::size_t columns = matrix.size() / n;
+  Eigen::MatrixXd part(rows, static_cast<Eigen::Index>(chunk));
+  Eigen::MatrixXd product = Eigen::MatrixXd::Zero(rows, rows);
+  for (std::size_t first = 0; first < columns; first += chunk) {
+    const std::size_t count = std::min(chunk, columns - first);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < count; ++j)
+        part(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = matrix[i * columns + first + j];
+    product.selfadjointView<Eigen::Lower>().rankUpdate(part.leftCols(static_cast<Eigen::Index>(count)));
+  }
+  SquareMatrix result(rows);
+  for (std::size_t j = 0; j < n; ++j)
+    for (std::size_t i = j; i < n; ++i)
+      result(i, j) = product(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j));
+  return result;
+}
+
 double spectral_entropy(std::span<const double> values) {
   double sum = 0;
   for (const double value : values) sum += std::isnan(value) ? nan : std::max(value, 0.0);

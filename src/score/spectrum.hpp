@@ -24,6 +24,9 @@ class SquareMatrix {
   std::vector<double> values_;
 };
 
+// Products of every row with every other, in double precision; `rows` rows of equal length.
+SquareMatrix gram(std::span<const float> matrix, int rows);
+
 // Of a symmetric matrix, ascending. All NaN when it is not finite.
 std::vector<double> eigenvalues(const SquareMatrix& symmetric);
 

@@ -36,9 +36,7 @@ double add_sums(std::span<const float> weights, std::span<const float> gradients
 
 void WeightSums::after_backward(Executable& executable) {
   for (const Parameter& parameter : executable.parameters()) {
-    const OpKind kind = context_.network.op(parameter.op).kind;
-    if (parameter.role != ParameterRole::weight || (kind != OpKind::convolution && kind != OpKind::linear))
-      continue;
+    if (parameter.role != ParameterRole::weight) continue;
     ++tensors_;
     gradient_norms_ += std::sqrt(add_sums(parameter.value, parameter.gradient, saliency_));
   }

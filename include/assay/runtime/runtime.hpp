@@ -71,8 +71,9 @@ struct CompileOptions {
   bool input_gradient = false;    // keep the gradient of the network's input (implies backward)
   bool weight_gradients = false;  // gradients of all parameters (implies backward)
   // Operators whose output the forward tap wants to see, and those whose output gradient the gradient tap
-  // wants to see (and may replace). Such a tensor is materialised (never fused away) and stays alive for the
-  // call.
+  // wants to see; both may write what they see, and that flows on. Such a tensor is materialised (never fused
+  // away) and stays alive for the call; what the forward tap saw of an operator that both want is still
+  // there, in the same layout, when the gradient tap sees its gradient (except for the network's input).
   std::vector<OpId> forward_taps = {};
   std::vector<OpId> gradient_taps = {};
   // Weights are given and never change (inference): allows batch norm to be folded into convolutions.

@@ -15,6 +15,11 @@
 //   expressivity    how evenly the blocks' features fill their channel space (entropy of the PCA spectrum).
 //   progressivity   whether that grows from every block to the next.
 //   trainability    whether gradients keep their size through every block.
+//   fisher          how much of the loss hangs on whole channels.
+//   grasp           how the weights hold up the flow of gradients.
+//   zico            how large gradients are against their variation between batches.
+//   ntk_condition   how unevenly gradient descent would learn the directions of the data (lower is better).
+//   fisher_spectrum whether the data would determine all weights equally well.
 //
 // A score states the conditions it is taken under (input, initialisation, batch-norm mode, ...). Scores with
 // equal conditions share one compiled network, one forward and one backward pass.
@@ -48,6 +53,9 @@ enum class ScoreCost {
   forward,           // 1 (zen: 2)
   backward,          // about 2: forward, and gradients of activations
   weight_gradients,  // about 3: and gradients of weights
+  two_gradients,     // about 6: that twice
+  many_backwards,    // about 10: backward passes for several draws of labels
+  image_gradients,   // about 2 an image: gradients of weights for each image by itself
 };
 
 enum class ScoreInput {
@@ -57,9 +65,11 @@ enum class ScoreInput {
 
 enum class BackwardSeed {
   none,
-  ones,           // gradient of the sum of all outputs
-  cross_entropy,  // mean cross-entropy against uniformly random labels
-  rademacher,     // a fresh random -1/+1 tensor at the output of every block (AZ-NAS)
+  ones,            // gradient of the sum of all outputs
+  cross_entropy,   // mean cross-entropy against uniformly random labels
+  rademacher,      // a fresh random -1/+1 tensor at the output of every block (AZ-NAS)
+  each_image,      // one backward pass per image, from the sum of its outputs
+  sampled_labels,  // 8 backward passes, from log p(label) with labels drawn from the network's own softmax p
 };
 
 // How a network is executed for a score.
@@ -72,6 +82,11 @@ struct ScoreConditions {
   // gates are 1.
   bool linearised = false;
   bool perturbed = false;  // a second forward pass, of the input plus 0.01 N(0, 1)
+  int input_batches = 1;   // so many independent inputs (and labels) are run, one after the other
+  int most_images = 0;     // the batch is cut to so many images; 0: it is not
+  // All is run twice, all weights of convolutions and linear operators times 1 + 2^-8, then times 1 - 2^-8;
+  // piecewise linear activations stay on the pieces on which the weights as they are put them.
+  bool rescaled = false;
   BackwardSeed backward = BackwardSeed::none;
   bool weight_gradients = false;
   bool input_gradient = false;
@@ -131,9 +146,10 @@ struct ScoreRecord {
   //   not_finite        the passes or the score overflowed, or the logarithm of zero was needed
   //   no_activation     the network has no ReLU-like activation
   //   too_few_blocks    it has fewer blocks than the score compares
-  //   too_large         a block has more channels than a covariance is computed for (4096)
-  //   singular          two inputs cannot be told apart (equal activation codes)
-  //   constant_output   the output does not depend on the input
+  //   too_large         a block has more channels than a covariance is computed for (4096), or the network
+  //                     more weights than ntk_condition keeps gradients of (2^27 over all images)
+  //   singular          two inputs cannot be told apart (equal activation codes, dependent gradients)
+  //   constant_output   the output does not depend on the input, or on no weight
   //   no_weights        nothing can be trained
   //   not_executable    the runtime cannot run the network, or not within the worker's memory limit; its
   //                     message follows
