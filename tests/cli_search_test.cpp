@@ -15,7 +15,7 @@ const std::string npu = "'" + accelerator_file("edge_npu_16.toml") + "'";
 std::string search(const std::string& journal, const std::string& more = "") {
   return "assay search " + space + " --accelerator " + npu +
          " --latency-ms 0.06 --memory-kib 64 --evaluations 96 --batch 4 --shortlist 3 --train data --epochs "
-         "2 --train-batch 16 --quiet "
+         "2 --train-batch 16 --quiet --no-cache "
          "--format csv --run " +
          journal + " " + more;
 }
@@ -129,12 +129,14 @@ TEST_CASE("a space that is smaller than the number of evaluations is searched to
 
 TEST_CASE("score: the same bytes for any number of workers, and for a network in another file") {
   const Folder folder;
-  const std::string score = "assay score " + space + " --sample 12 --batch 4 --quiet --workers ";
+  const std::string score = "assay score " + space + " --sample 12 --batch 4 --quiet --no-cache --workers ";
   CHECK(shell(folder, score + "1").out == shell(folder, score + "2").out);
   CHECK(shell(folder, "assay export " + space + " --sample 1 --out net.json").exit_code == 0);
-  const std::string of_file = shell(folder, "assay score net.json --batch 4 --quiet --scores snip,zen").out;
+  const std::string of_file =
+      shell(folder, "assay score net.json --batch 4 --quiet --no-cache --scores snip,zen").out;
   const std::string of_space =
-      shell(folder, "assay score " + space + " --sample 1 --batch 4 --quiet --scores snip,zen").out;
+      shell(folder, "assay score " + space + " --sample 1 --batch 4 --quiet --no-cache --scores snip,zen")
+          .out;
   const auto values = [](const std::string& csv) {
     return csv.substr(csv.rfind(",", csv.rfind(",", csv.rfind(",", csv.rfind(",") - 1) - 1) - 1));
   };
