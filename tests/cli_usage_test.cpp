@@ -26,7 +26,7 @@ TEST_CASE("help and version") {
   CHECK(shell(folder, "assay --version").exit_code == 0);
   const Outcome overview = shell(folder, "assay --help");
   CHECK(overview.exit_code == 0);
-  for (const char* command : {"search", "score", "estimate", "train", "space", "export"}) {
+  for (const char* command : {"search", "score", "validate", "estimate", "train", "space", "export"}) {
     CHECK(mentions(overview.out, command));
     const Outcome help = shell(folder, std::string("assay ") + command + " --help");
     CHECK(help.exit_code == 0);

@@ -118,14 +118,10 @@ std::optional<std::vector<ScoreRecord>> score_reference(const Space& space, Scor
 
 }  // namespace
 
-OptionGroup reference_options() {
+std::vector<OptionSpec> reference_sample_options() {
   return {
-      "Comparison with random candidates (percentiles)",
-      {{"reference", "SPACE.toml",
-        "compare with candidates of this space; --candidate is compared with its own space anyway", ""},
-       {"reference-size", "N", "how many candidates; 0 compares with none",
-        std::to_string(usual_reference_size)},
-       {"reference-file", "FILE", "where their scores are kept; beside the score cache when not given", ""}}};
+      {"reference-size", "N", "how many random candidates; 0 is none", std::to_string(usual_reference_size)},
+      {"reference-file", "FILE", "where their scores are kept; beside the score cache when not given", ""}};
 }
 
 std::optional<std::string> reference_path(const Arguments& arguments, const Space& space,

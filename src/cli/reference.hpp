@@ -16,7 +16,8 @@
 
 namespace assay::cli {
 
-OptionGroup reference_options();
+// --reference-size and --reference-file.
+std::vector<OptionSpec> reference_sample_options();
 
 inline constexpr int usual_reference_size = 256;
 

@@ -19,6 +19,15 @@
 namespace assay::cli {
 namespace {
 
+OptionGroup reference_options() {
+  OptionGroup group{
+      "Comparison with random candidates (percentiles)",
+      {{"reference", "SPACE.toml",
+        "compare with candidates of this space; --candidate is compared with its own space anyway", ""}}};
+  for (OptionSpec& option : reference_sample_options()) group.options.push_back(std::move(option));
+  return group;
+}
+
 Style style_of(const std::string& score) {
   return score == "params" || score == "macs" ? Style::count : Style::number;
 }

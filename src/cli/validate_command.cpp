@@ -223,6 +223,16 @@ int run(const Arguments& arguments) {
   return InterruptGuard::requested() ? 130 : 0;
 }
 
+OptionGroup learning_options() {
+  OptionGroup group{
+      "Learning weights",
+      {{"fit-weights", "FILE", "learn weights of the rank score and write them there", ""},
+       {"fit-rows", "N", "learn from N rows drawn at random, and judge what was learned by the others", ""}}};
+  for (OptionSpec& option : reference_sample_options()) group.options.push_back(std::move(option));
+  group.options[2].help = "with fewer rows in the file, so many random candidates join the cohort; 0 is none";
+  return group;
+}
+
 }  // namespace
 
 Command validate_command() {
@@ -234,24 +244,21 @@ Command validate_command() {
       .description =
           "Compares scores with the known accuracies of some candidates, and prints for each the rank "
           "correlation\n"
-          "(Spearman, Kendall, Spearman in the best tenth) and the regret: the best accuracy of all minus "
-          "the "
-          "best among\n"
-          "the ten highest scores. Brackets hold 95 % intervals of the bootstrap. Networks that cannot be "
-          "scored rank last.\n\n"
-          "--fit-weights learns weights of the rank score from 20 to 50 accuracies; score and search use "
-          "them "
-          "with\n"
-          "--rank-weights. Rows whose accuracy is blank, and where the file has few, random candidates of "
-          "the "
-          "space, help\n"
-          "to tell where a score stands. Learn with --scores all, or from what you can afford to compute "
-          "later.",
+          "(Spearman, Kendall, Spearman in the best tenth) and the regret: the best accuracy of all minus\n"
+          "the best among the ten highest scores. Brackets hold 95 % intervals of the bootstrap. Networks\n"
+          "that cannot be scored rank last.\n\n"
+          "--fit-weights learns weights of the rank score from 20 to 50 accuracies; score and search use\n"
+          "them with --rank-weights. Rows whose accuracy is blank, and random candidates of the space where\n"
+          "the file has few rows, help to tell where a score stands. Learn from all scores that you can\n"
+          "afford to compute later.",
       .groups =
           {{"Known accuracies",
             {{"known", "FILE", "CSV or JSON lines with one column (key) per decision, and accuracies", ""},
              {"accuracy", "COLUMN", "where they are; higher is better, blank where not known", ""},
-             {"scored", "", "take scores from the file's columns of their names instead of computing them",
+             {"scored", "",
+              "take scores from the file's columns of their names; --batch, --repeats, --resolution and "
+              "--seed say how "
+              "they were computed",
               ""},
              {"columns", "LIST", "other columns of the file to judge", ""},
              {"limit", "COLUMN<=VALUE",
@@ -260,12 +267,8 @@ Command validate_command() {
               ""},
              {"resamples", "N", "of the bootstrap; 0 gives no intervals", "1000"},
              {"seed", "N", "seed of everything random", "1"}}},
-           {"Learning weights",
-            {{"fit-weights", "FILE", "learn weights of the rank score and write them there", ""},
-             {"fit-rows", "N", "learn from N rows drawn at random, and judge what was learned by the others",
-              ""}}},
+           learning_options(),
            score_options(),
-           reference_options(),
            cache_options(),
            output_options()},
       .example =
