@@ -148,7 +148,10 @@ std::string spool_folder(const std::string& path) {
   std::error_code ignored;
   const fs::path out(path);
   const bool to_file = path != "-" && (!fs::exists(out, ignored) || fs::is_regular_file(out, ignored));
-  if (!to_file) return fs::temp_directory_path().string();
+  if (!to_file) {
+    const fs::path folder = fs::temp_directory_path(ignored);
+    return folder.empty() ? "/tmp" : folder.string();  // TMPDIR may name what is no folder
+  }
   return out.has_parent_path() ? out.parent_path().string() : ".";
 }
 

@@ -257,6 +257,8 @@ std::vector<ScoredNetwork> ScoreService::score(std::int64_t count, const MakeNet
     if (progress) progress(++done);
   });
 
+  if (progress && !stop.stop_requested()) progress(count);
+
   std::vector<ScoredNetwork> results;
   results.reserve(jobs.size());
   for (Job& job : jobs) {

@@ -86,7 +86,7 @@ class ScoreService {
 
   // Makes network `index`, on any of the pool's threads and possibly twice; InputError: it cannot be built.
   using MakeNetwork = std::function<Network(std::int64_t index)>;
-  // How many are done; called from the pool's threads, one at a time.
+  // How many are done. Called one at a time, from any thread.
   using Progress = std::function<void(std::int64_t done)>;
 
   // Scores networks 0 .. count-1. Holds no network longer than it takes to score it, but all results: long
