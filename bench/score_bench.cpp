@@ -79,7 +79,7 @@ Network mobile_network() {
   return std::move(b).finish(output);
 }
 
-const std::array<std::vector<std::string>, 7> score_sets = {{
+const std::array<std::vector<std::string>, 12> score_sets = {{
     {"expressivity", "progressivity", "trainability"},
     {"expressivity", "progressivity"},
     {"naswot"},
@@ -87,6 +87,11 @@ const std::array<std::vector<std::string>, 7> score_sets = {{
     {"synflow"},
     {"zen"},
     {"grad_norm", "snip"},
+    {"fisher"},
+    {"grasp"},
+    {"zico"},
+    {"ntk_condition"},
+    {"fisher_spectrum"},
 }};
 
 void score(benchmark::State& state, const Network& network, const std::vector<std::string>& scores) {

@@ -25,8 +25,9 @@ def zen(exported):
     model.run(x)
     features = model.values[model.features]
     growth = sum(
-        0.5 * math.log(entering.var((0, 2, 3), unbiased=False).mean().item())
-        for entering in model.entering.values()
+        0.5 * math.log(model.entering[number].var((0, 2, 3), unbiased=False).mean().item())
+        for number, op in enumerate(model.operators, 1)
+        if op["kind"] == "batch_norm"
     )
     model.run(x + 0.01 * exported.tensor(exported.description["perturbation"]))
     difference = (features - model.values[model.features]).flatten(1).norm(dim=1).mean()

@@ -14,6 +14,7 @@
 #include "assay/space/space.hpp"
 
 #include "../../src/score/blocks.hpp"
+#include "../../src/score/probe.hpp"
 #include "../../src/score/signs.hpp"
 
 #include <cstdio>
@@ -55,12 +56,30 @@ Json random_batch(Tensors& tensors, Purpose purpose, Shape shape, const Settings
   return tensors.add(values, {settings.batch, shape.channels, shape.height, shape.width});
 }
 
-Json labels(Tensors& tensors, int classes, const Settings& settings) {
+// The second of the independent batches that some scores compare.
+Json second_input(Tensors& tensors, Shape shape, const Settings& settings) {
+  std::vector<float> values(static_cast<std::size_t>(settings.batch * shape.elements()));
+  Random(settings.seed, Purpose::input, 0, 1).fill_normal(values, 0, 1);
+  return tensors.add(values, {settings.batch, shape.channels, shape.height, shape.width});
+}
+
+// Of input batch `index`.
+Json labels(Tensors& tensors, int classes, std::uint64_t index, const Settings& settings) {
   std::vector<float> values;
-  Random random(settings.seed, Purpose::label);
+  Random random(settings.seed, Purpose::label, 0, index);
   for (int n = 0; n < settings.batch; ++n)
     values.push_back(static_cast<float>(random.below(static_cast<std::uint64_t>(classes))));
   return tensors.add(values, {settings.batch});
+}
+
+// What labels are drawn with from the softmax: draws x images.
+Json uniforms(Tensors& tensors, const Settings& settings) {
+  std::vector<float> values;
+  for (std::uint64_t draw = 0; draw < label_draws; ++draw) {
+    Random random(settings.seed, Purpose::label_draw, 0, draw);
+    for (int n = 0; n < settings.batch; ++n) values.push_back(static_cast<float>(random.uniform()));
+  }
+  return tensors.add(values, {label_draws, settings.batch});
 }
 
 Json signs(Tensors& tensors, Shape shape, std::uint64_t block, const Settings& settings) {
@@ -124,7 +143,10 @@ void export_network(Worker& worker, const Network& declared, const Settings& set
       executed(worker, tensors, linearised(network), Initialisation::pytorch_default, identity, settings);
   out["input"] = random_batch(tensors, Purpose::input, network.input_shape(), settings);
   out["perturbation"] = random_batch(tensors, Purpose::perturbation, network.input_shape(), settings);
-  out["labels"] = labels(tensors, network.output_shape().channels, settings);
+  out["labels"] = labels(tensors, network.output_shape().channels, 0, settings);
+  out["second_input"] = second_input(tensors, network.input_shape(), settings);
+  out["second_labels"] = labels(tensors, network.output_shape().channels, 1, settings);
+  out["uniforms"] = uniforms(tensors, settings);
   out["signs"] = Json::array();
   std::uint64_t block = 0;
   for (const OpId op : block_outputs(network))

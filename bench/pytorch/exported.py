@@ -44,7 +44,7 @@ class Exported:
 
 
 class Model:
-    """Runs a network JSON; keeps the output of every operator."""
+    """Runs a network JSON; keeps the output of every operator, and its first input."""
 
     def __init__(self, description, exported):
         network = description["network"]
@@ -58,9 +58,12 @@ class Model:
 
     def run(self, x):
         self.values = [x]
+        self.entering = {}
         by_name = {"input": x}
         for number, op in enumerate(self.operators, 1):
-            y = self.apply(number, op, [by_name[name] for name in op["inputs"]])
+            inputs = [by_name[name] for name in op["inputs"]]
+            self.entering[number] = inputs[0]
+            y = self.apply(number, op, inputs)
             self.values.append(y)
             by_name[op["name"]] = y
         return by_name[self.output].flatten(1)
@@ -74,8 +77,6 @@ class Model:
         if kind == "linear":
             return F.linear(x.flatten(1), parameter(WEIGHT), parameter(BIAS))[:, :, None, None]
         if kind == "batch_norm":
-            self.entering = getattr(self, "entering", {})
-            self.entering[number] = x
             return F.batch_norm(x, None, None, parameter(SCALE), parameter(SHIFT), True, 0.0,
                                 float(op.get("epsilon", 1e-5)))
         if kind == "activation":
