@@ -42,7 +42,9 @@ void check_well_formed(const ScoreRecord& record, const std::vector<std::string>
   for (std::size_t k = 0; k < scores.size(); ++k) {
     CAPTURE(scores[k]);
     CAPTURE(record.status);
-    const bool named = record.status.find(" " + scores[k]) != std::string::npos;
+    const std::string status = record.status + ";";
+    const bool named = status.find(" " + scores[k] + " ") != std::string::npos ||
+                       status.find(" " + scores[k] + ";") != std::string::npos;
     CHECK(std::isfinite(record.values[k]) == !named);
     CHECK_FALSE(std::isinf(record.values[k]));
   }
@@ -157,7 +159,9 @@ TEST_CASE("networks of one fingerprint have one value") {
   };
   const ScoreRecord one = score_all(declare(false)), other = score_all(declare(true));
   REQUIRE(one.fingerprint == other.fingerprint);
-  CHECK(one.ok());
+  // Behind a batch norm the outputs of all images add up to a constant: their gradients are dependent.
+  CHECK(one.status == "singular: ntk_condition");
+  CHECK(other.status == one.status);
   // Size is that of the network as given, everything else that of the function.
   CHECK(value_of(other, "params") == static_cast<double>(declare(true).parameters()));
   CHECK(value_of(other, "macs") == static_cast<double>(declare(true).macs()));
