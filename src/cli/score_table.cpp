@@ -10,6 +10,19 @@
 namespace assay::cli {
 namespace {
 
+// What learning begins with: the default rank score and a little of every other score. With 30 accuracies of
+// two published tables this was better than equal weights of all scores, and than the default scores alone.
+std::vector<double> prior_weights(const std::vector<std::string>& scores) {
+  const std::vector<std::string> usual = default_scores();
+  const auto is_usual = [&](const std::string& score) {
+    return std::ranges::find(usual, score) != usual.end();
+  };
+  constexpr double little = 0.1;
+  std::vector<double> prior;
+  for (const std::string& score : scores) prior.push_back(is_usual(score) ? 1 : little);
+  return prior;
+}
+
 bool complete(const ScoreRecord& record) {
   return std::ranges::all_of(record.values, [](double value) { return std::isfinite(value); });
 }
@@ -67,7 +80,7 @@ RankWeights learn_weights(const Space& space, const ScoreTable& table, const std
     x.insert(x.end(), first, first + std::ssize(scores));
     y.push_back(accuracy[row]);
   }
-  const RankFit fit = fit_rank_weights(x, scores.size(), y, table.settings.seed);
+  const RankFit fit = fit_rank_weights(x, scores.size(), y, table.settings.seed, prior_weights(scores));
 
   RankWeights result;
   result.space_name = space.name();
