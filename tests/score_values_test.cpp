@@ -104,9 +104,7 @@ double naswot(Worker& worker, const Network& network) {
   Matrix kernel = Matrix::Zero(batch, batch);
   for (OpId id = 1; id < run.network.size(); ++id) {
     const Operator& op = run.network.op(id);
-    if (op.kind != OpKind::activation || op.activation == Activation::sigmoid ||
-        op.activation == Activation::h_sigmoid)
-      continue;
+    if (op.kind != OpKind::activation) continue;
     const Values& units = run.interpreter.output(run.network.inputs(id)[0]);
     const std::size_t image = units.size() / batch;
     for (int i = 0; i < batch; ++i)

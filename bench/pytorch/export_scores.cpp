@@ -50,10 +50,14 @@ class Tensors {
   std::vector<float> values_;
 };
 
-Json random_batch(Tensors& tensors, Purpose purpose, Shape shape, const Settings& settings) {
-  std::vector<float> values(static_cast<std::size_t>(settings.batch * shape.elements()));
+Json random_images(Tensors& tensors, Purpose purpose, Shape shape, int images, const Settings& settings) {
+  std::vector<float> values(static_cast<std::size_t>(images * shape.elements()));
   Random(settings.seed, purpose).fill_normal(values, 0, 1);
-  return tensors.add(values, {settings.batch, shape.channels, shape.height, shape.width});
+  return tensors.add(values, {images, shape.channels, shape.height, shape.width});
+}
+
+Json random_batch(Tensors& tensors, Purpose purpose, Shape shape, const Settings& settings) {
+  return random_images(tensors, purpose, shape, settings.batch, settings);
 }
 
 // The second of the independent batches that some scores compare.
@@ -123,10 +127,9 @@ Json executed(Worker& worker, Tensors& tensors, const Network& network, Initiali
           {"features", feature_output(network)}};
 }
 
-std::vector<std::string> executed_scores() {
+std::vector<std::string> all_scores() {
   std::vector<std::string> names;
-  for (const ScoreInfo& info : score_registry())
-    if (info.conditions) names.emplace_back(info.name);
+  for (const ScoreInfo& info : score_registry()) names.emplace_back(info.name);
   return names;
 }
 
@@ -142,6 +145,14 @@ void export_network(Worker& worker, const Network& declared, const Settings& set
   out["linear"] =
       executed(worker, tensors, linearised(network), Initialisation::pytorch_default, identity, settings);
   out["input"] = random_batch(tensors, Purpose::input, network.input_shape(), settings);
+  // What single scores want of their own: more images, and the two that span a circle of tiny ones.
+  const ScoreConditions swap = *find_score("swap")->conditions;
+  out["swap_input"] =
+      random_images(tensors, Purpose::input, network.input_shape(), swap.images, settings);
+  const ScoreConditions circle = *find_score("linear_regions")->conditions;
+  out["circle_images"] = circle.images;
+  out["circle_input"] = random_images(tensors, Purpose::input,
+                                      at_most(network, circle.resolution).input_shape(), 2, settings);
   out["perturbation"] = random_batch(tensors, Purpose::perturbation, network.input_shape(), settings);
   out["labels"] = labels(tensors, network.output_shape().channels, 0, settings);
   out["second_input"] = second_input(tensors, network.input_shape(), settings);
@@ -152,7 +163,7 @@ void export_network(Worker& worker, const Network& declared, const Settings& set
   for (const OpId op : block_outputs(network))
     out["signs"].push_back(signs(tensors, network.shape(op), block++, settings));
 
-  const Scorer all({.scores = executed_scores(), .batch = settings.batch, .seed = settings.seed});
+  const Scorer all({.scores = all_scores(), .batch = settings.batch, .seed = settings.seed});
   const ScoreRecord record = all.score(worker, declared);
   out["status"] = record.status;
   for (std::size_t k = 0; k < record.values.size(); ++k)

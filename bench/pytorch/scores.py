@@ -28,6 +28,7 @@ from activation_scores import activation_scores
 from az_nas import az_nas
 from exported import Exported
 from gradient_scores import gradient_scores
+from structure_scores import structure_scores
 
 TOLERANCE = 1e-3
 # grasp is a small difference of |g|^2 between two sizes of the weights, in single precision; the sum of zico
@@ -37,7 +38,12 @@ ROUNDINGS = 4
 
 
 def all_scores(exported):
-    return {**az_nas(exported)(), **activation_scores(exported), **gradient_scores(exported)}
+    return {
+        **az_nas(exported)(),
+        **activation_scores(exported),
+        **gradient_scores(exported),
+        **structure_scores(exported),
+    }
 
 
 def seconds(action):
@@ -99,7 +105,9 @@ def main():
         status = json.loads(path.read_text())["status"]
         if status != "ok":
             print(f"{path.stem}: {status}")
-        paths.append(path)
+        # What is left of such a network is a zero operator and the classifier's bias.
+        if "constant_output" not in status:
+            paths.append(path)
     if not paths:
         sys.exit(f"{arguments.folder} holds no exported network.")
     if arguments.time:

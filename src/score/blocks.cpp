@@ -1,6 +1,8 @@
 #include "blocks.hpp"
 
+#include "assay/base/error.hpp"
 #include "assay/network/builder.hpp"
+#include "assay/network/transform.hpp"
 
 #include <algorithm>
 
@@ -60,6 +62,11 @@ std::size_t feature_input(const Network& network, OpId product) {
 
 }  // namespace
 
+std::span<const OpId> feature_inputs(const Network& network, OpId id) {
+  const auto inputs = network.inputs(id);
+  return network.op(id).kind == OpKind::multiply ? inputs.subspan(feature_input(network, id), 1) : inputs;
+}
+
 Network logits(const Network& network) {
   OpId output = network.output();
   while (network.op(output).kind == OpKind::softmax) output = network.inputs(output)[0];
@@ -78,6 +85,22 @@ OpId feature_output(const Network& network) {
     id = network.inputs(id)[0];
   }
   return id == 0 ? network.output() : id;
+}
+
+Network at_most(const Network& network, int limit) {
+  const Shape input = network.input_shape();
+  const int longer = std::max(input.height, input.width);
+  for (std::int64_t side = limit; side > 0 && side < longer; side *= 2) {
+    const auto scaled = [&](int pixels) {
+      return std::max(1, static_cast<int>((pixels * side + longer / 2) / longer));
+    };
+    try {
+      return at_resolution(network, scaled(input.height), scaled(input.width));
+    } catch (const InputError&) {
+      // Vanishes: try the next.
+    }
+  }
+  return network;
 }
 
 Network linearised(const Network& network) {

@@ -1,17 +1,8 @@
 // AZ-NAS, expressivity: sum over the blocks of the entropy of their features.
-#include "block_entropy.hpp"
+#include "block_features.hpp"
 #include "scores.hpp"
 
-#include <numeric>
-
 namespace assay {
-namespace {
-
-Outcome sum(std::span<const double> entropies) {
-  return {std::accumulate(entropies.begin(), entropies.end(), 0.0), {}};
-}
-
-}  // namespace
 
 ScoreEntry expressivity_score() {
   return {
@@ -23,7 +14,7 @@ ScoreEntry expressivity_score() {
                .cost = ScoreCost::forward,
                .conditions = ScoreConditions{}},
       .probe = make_probe<BlockEntropy>,
-      .read = [](const Probe& probe) { return read_block_entropies(probe, 1, sum); }};
+      .read = [](const Probe& probe) { return static_cast<const BlockEntropy&>(probe).read(1, sum_over_blocks); }};
 }
 
 }  // namespace assay

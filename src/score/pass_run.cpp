@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <numeric>
 
 namespace assay {
@@ -23,8 +24,23 @@ Network under(const ScoreConditions& conditions, const Network& network) {
   return network;
 }
 
+// Images a cos t + b sin t, t = 2 pi i / n; a and b stand in the first two images' places.
+void spread_on_circle(std::span<float> images, int n) {
+  const std::size_t size = images.size() / static_cast<std::size_t>(n);
+  const std::vector<float> a(images.begin(), images.begin() + static_cast<std::ptrdiff_t>(size));
+  const std::vector<float> b(images.begin() + static_cast<std::ptrdiff_t>(size),
+                             images.begin() + static_cast<std::ptrdiff_t>(2 * size));
+  for (int i = 0; i < n; ++i) {
+    const double t = 2 * std::numbers::pi * i / n;
+    const auto cosine = static_cast<float>(std::cos(t)), sine = static_cast<float>(std::sin(t));
+    float* image = images.data() + static_cast<std::size_t>(i) * size;
+    for (std::size_t e = 0; e < size; ++e) image[e] = a[e] * cosine + b[e] * sine;
+  }
+}
+
 int images(const ScoreConditions& conditions, int batch) {
   if (conditions.input == ScoreInput::ones) return 1;
+  if (conditions.images > 0) return conditions.images;
   return conditions.most_images > 0 ? std::min(batch, conditions.most_images) : batch;
 }
 
@@ -81,7 +97,8 @@ PassRun::PassRun(const Pass& pass, const Network& network, int batch, std::uint6
                .blocks = blocks_,
                .batch = images(pass.conditions, batch),
                .seed = seed,
-               .stop = stop},
+               .stop = stop,
+               .covariance = covariance_},
       fingerprint_(fingerprint) {
   for (const MakeProbe make : pass.probes) {
     probes_.push_back(make(context_));
@@ -140,6 +157,7 @@ void PassRun::set_input(Executable& executable, InputCache& inputs, std::uint64_
     const auto values =
         inputs.get(context_.seed, Purpose::input, index, network_.input_shape(), context_.batch);
     std::ranges::copy(*values, input.begin());
+    if (conditions_.input == ScoreInput::circle) spread_on_circle(input, context_.batch);
   }
 }
 

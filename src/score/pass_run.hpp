@@ -68,6 +68,7 @@ class PassRun {
   ScoreConditions conditions_;
   Network network_;
   std::vector<OpId> blocks_;
+  FeatureCovariance covariance_;
   PassContext context_;
   std::uint64_t fingerprint_;
   std::vector<std::unique_ptr<Probe>> probes_;

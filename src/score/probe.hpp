@@ -4,6 +4,8 @@
 
 #include "assay/score/score.hpp"
 
+#include "feature_covariance.hpp"
+
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -37,6 +39,7 @@ struct PassContext {
   // scaled; set before the backward pass.
   double log_scale = 0;
   std::stop_token stop = {};
+  FeatureCovariance& covariance;  // of what probes are shown
 };
 
 // Watches one pass. Taps are called for the declared operators only, from the thread of the pass.
@@ -73,11 +76,12 @@ std::unique_ptr<Probe> make_probe(const PassContext& context) {
   return std::make_unique<T>(context);
 }
 
-// One row of the registry. Either `of_network` reads the value off the network as given, or `probe` and
-// `read` get it from a pass under info.conditions.
+// One row of the registry. Either `of_network` reads the value off the network as given, or `of_function` off
+// its canonical logits, or `probe` and `read` get it from a pass under info.conditions.
 struct ScoreEntry {
   ScoreInfo info;
   double (*of_network)(const Network&) = nullptr;
+  Outcome (*of_function)(const Network&) = nullptr;
   MakeProbe probe = nullptr;
   Outcome (*read)(const Probe&) = nullptr;
 };

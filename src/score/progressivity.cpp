@@ -1,5 +1,5 @@
 // AZ-NAS, progressivity: features should gain expressivity from every block to the next.
-#include "block_entropy.hpp"
+#include "block_features.hpp"
 #include "scores.hpp"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ ScoreEntry progressivity_score() {
                    .cost = ScoreCost::forward,
                    .conditions = ScoreConditions{}},
           .probe = make_probe<BlockEntropy>,
-          .read = [](const Probe& probe) { return read_block_entropies(probe, 2, least_step); }};
+          .read = [](const Probe& probe) { return static_cast<const BlockEntropy&>(probe).read(2, least_step); }};
 }
 
 }  // namespace assay

@@ -12,10 +12,31 @@ namespace assay {
 
 std::span<const ScoreEntry> score_entries() {
   static const std::array entries = {
-      params_score(),       macs_score(),          naswot_score(),        jacob_cov_score(),
-      synflow_score(),      grad_norm_score(),     snip_score(),          zen_score(),
-      expressivity_score(), progressivity_score(), trainability_score(),  fisher_score(),
-      grasp_score(),        zico_score(),          ntk_condition_score(), fisher_spectrum_score(),
+      params_score(),
+      macs_score(),
+      depth_score(),
+      blocks_score(),
+      nn_mass_score(),
+      nn_degree_score(),
+      entropy_score(),
+      naswot_score(),
+      swap_score(),
+      linear_regions_score(),
+      jacob_cov_score(),
+      synflow_score(),
+      grad_norm_score(),
+      snip_score(),
+      zen_score(),
+      expressivity_score(),
+      progressivity_score(),
+      trainability_score(),
+      participation_ratio_score(),
+      meco_score(),
+      fisher_score(),
+      grasp_score(),
+      zico_score(),
+      ntk_condition_score(),
+      fisher_spectrum_score(),
   };
   return entries;
 }
@@ -77,7 +98,20 @@ void validate(const ScoreSettings& settings) {
 
 std::string describe(const ScoreConditions& conditions) {
   std::vector<std::string> parts;
-  parts.emplace_back(conditions.input == ScoreInput::ones ? "input: one image of ones" : "input N(0,1)");
+  switch (conditions.input) {
+    case ScoreInput::gaussian:
+      parts.emplace_back("input N(0,1)");
+      break;
+    case ScoreInput::ones:
+      parts.emplace_back("input: one image of ones");
+      break;
+    case ScoreInput::circle:
+      parts.emplace_back("input: images on a great circle of N(0,1)");
+      break;
+  }
+  if (conditions.images > 0) parts.push_back(fmt::format("{} images", conditions.images));
+  if (conditions.resolution > 0)
+    parts.push_back(fmt::format("at most {0}x{0} pixels", conditions.resolution));
   parts.push_back(fmt::format("weights {}", to_string(conditions.initialisation)));
   if (conditions.linearised)
     parts.emplace_back("magnitudes of the weights, no batch norm, no biases, linear activations, open gates");

@@ -1,6 +1,5 @@
 #include "assay/base/error.hpp"
 #include "assay/base/hash.hpp"
-#include "assay/network/transform.hpp"
 
 #include "blocks.hpp"
 #include "pass_run.hpp"
@@ -13,22 +12,6 @@
 
 namespace assay {
 namespace {
-
-// The network with at most `limit` pixels a side; as it is where the limit is 0 or wide enough, or where it
-// does not work at a lower resolution (a map would vanish).
-Network at_most(const Network& network, int limit) {
-  const Shape input = network.input_shape();
-  const int longer = std::max(input.height, input.width);
-  if (limit == 0 || longer <= limit) return network;
-  const auto scaled = [&](int side) {
-    return std::max(1, static_cast<int>((std::int64_t{side} * limit + longer / 2) / longer));
-  };
-  try {
-    return at_resolution(network, scaled(input.height), scaled(input.width));
-  } catch (const InputError&) {
-    return network;
-  }
-}
 
 // "not_finite: snip zen; no_activation: naswot".
 std::string status_of(std::span<const PlannedScore> scores, std::span<const Outcome> outcomes,
@@ -104,15 +87,19 @@ void Scorer::Implementation::fill(ScoreRecord& record, Worker& worker, const Net
                                   const std::stop_token& stop) {
   std::vector<Outcome> outcomes(plan.scores.size());
   std::string message;
-  const Network network =
-      plan.passes.empty() ? declared : at_most(logits(canonical(declared)), settings.resolution);
+  // Where all is read off the declared network, the canonical one is not needed.
+  const bool declared_only = std::ranges::all_of(
+      plan.scores, [](const PlannedScore& score) { return score.entry->of_network != nullptr; });
+  const Network network = declared_only ? declared : logits(canonical(declared));
   for (int repeat = 0; repeat < settings.repeats; ++repeat) {
     const std::uint64_t seed =
         repeat == 0 ? settings.seed : hash_combine(settings.seed, static_cast<std::uint64_t>(repeat));
     for (std::size_t p = 0; p < plan.passes.size(); ++p) {
       if (stop.stop_requested()) throw Cancelled();
       const Pass& pass = plan.passes[p];
-      PassRun run(pass, network, settings.batch, seed, record.fingerprint, stop);
+      const int resolution =
+          pass.conditions.resolution > 0 ? pass.conditions.resolution : settings.resolution;
+      PassRun run(pass, at_most(network, resolution), settings.batch, seed, record.fingerprint, stop);
       std::string_view failure;
       try {
         run.run(worker, inputs);
@@ -136,8 +123,9 @@ void Scorer::Implementation::fill(ScoreRecord& record, Worker& worker, const Net
     }
   }
   for (std::size_t k = 0; k < plan.scores.size(); ++k) {
-    if (plan.scores[k].entry->of_network != nullptr)
-      outcomes[k].value = plan.scores[k].entry->of_network(declared);
+    const ScoreEntry& entry = *plan.scores[k].entry;
+    if (entry.of_network != nullptr) outcomes[k].value = entry.of_network(declared);
+    if (entry.of_function != nullptr) outcomes[k] = entry.of_function(network);
     record.values.push_back(outcomes[k].reason.empty() ? outcomes[k].value
                                                        : std::numeric_limits<double>::quiet_NaN());
   }

@@ -50,6 +50,7 @@ namespace assay {
 enum class ScoreCost {
   none,              // read off the network, nothing is executed
   single_image,      // passes of one image: cheap
+  tiny_images,       // one of many images of a few pixels: cheap
   forward,           // 1 (zen: 2)
   backward,          // about 2: forward, and gradients of activations
   weight_gradients,  // about 3: and gradients of weights
@@ -61,6 +62,8 @@ enum class ScoreCost {
 enum class ScoreInput {
   gaussian,  // N(0, 1), `batch` images
   ones,      // one image, all ones
+  // Evenly spaced on a great circle: a cos t + b sin t, a and b the first two images of N(0, 1).
+  circle,
 };
 
 enum class BackwardSeed {
@@ -87,6 +90,10 @@ struct ScoreConditions {
   // All is run twice, all weights of convolutions and linear operators times 1 + 2^-9, then times 1 - 2^-9;
   // piecewise linear activations stay on the pieces on which the weights as they are put them.
   bool rescaled = false;
+  int images = 0;  // exactly so many, whatever the batch; 0: the batch
+  // At most so many pixels a side, twice as many (and so on) where the network does not work at that; 0: as
+  // ScoreSettings says.
+  int resolution = 0;
   BackwardSeed backward = BackwardSeed::none;
   bool weight_gradients = false;
   bool input_gradient = false;

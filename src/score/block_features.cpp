@@ -1,0 +1,26 @@
+#include "block_features.hpp"
+
+#include "feature_covariance.hpp"
+
+#include <numeric>
+
+namespace assay {
+
+void BlockFeatures::see_output(OpId op, const TensorView& features) {
+  if (const SquareMatrix* covariance = context_.covariance.of(op, features, context_.stop))
+    of_blocks_.push_back(number_of(*covariance));
+  else
+    too_large_ = true;
+}
+
+Outcome BlockFeatures::read(std::size_t least, Outcome (*value)(std::span<const double> of_blocks)) const {
+  if (too_large_) return Outcome::failed("too_large");
+  if (of_blocks_.size() < least) return Outcome::failed("too_few_blocks");
+  return value(of_blocks_);
+}
+
+Outcome sum_over_blocks(std::span<const double> of_blocks) {
+  return {std::accumulate(of_blocks.begin(), of_blocks.end(), 0.0), {}};
+}
+
+}  // namespace assay
