@@ -1,6 +1,8 @@
 // Whole networks: fusion, images in flight, taps, folding, statistics, overflow.
 #include "runtime_networks.hpp"
 
+#include <algorithm>
+#include <map>
 #include <memory>
 
 namespace assay::test {
@@ -66,6 +68,48 @@ TEST_CASE("taps come in order, once each, and see every request") {
   order.clear();
   executable.backward(random_floats(2 * 10, 1), note);
   CHECK(order == std::vector<OpId>{network.blocks()[1].output, network.blocks()[0].output, 0});
+}
+
+TEST_CASE("taps see the same piece by piece, and what they leave flows on") {
+  const Network network = cells(24);
+  CompileOptions options = everything(6);
+  options.forward_taps = options.gradient_taps = all_operators(network);
+  options.cache_bytes = std::int64_t{1} << 16;  // so that there are several pieces
+  struct Seen {
+    std::map<std::pair<bool, OpId>, std::vector<float>> tensors;  // backward?, operator
+    int calls = 0;
+  };
+  const auto look = [&](bool pieces) {
+    options.piecewise_taps = pieces;
+    Executable executable(worker(), network, options);
+    fill_parameters(executable, nullptr, 3);
+    const std::vector<float> input = random_floats(static_cast<std::int64_t>(executable.input().size()), 9);
+    std::ranges::copy(input, executable.input().begin());
+    Seen seen;
+    const auto note = [&](bool backward, OpId op, TensorView& view) {
+      std::vector<float>& tensor = seen.tensors[{backward, op}];
+      const auto size = static_cast<std::size_t>(view.elements());
+      CHECK(tensor.size() ==
+            size / static_cast<std::size_t>(view.batch) * static_cast<std::size_t>(view.first_image));
+      tensor.resize(tensor.size() + size);
+      view.copy_to(std::span(tensor).last(size));
+      if (backward)
+        for (std::int64_t i = 0; i < view.stored(); ++i) view.data[i] *= 1.5f;
+      ++seen.calls;
+    };
+    executable.forward([&](OpId op, TensorView& view) { note(false, op, view); });
+    executable.backward(random_floats(6 * 10, 1), [&](OpId op, TensorView& view) { note(true, op, view); });
+    seen.tensors[{true, -1}].assign(executable.input_gradient().begin(), executable.input_gradient().end());
+    return seen;
+  };
+  const Seen whole = look(false), pieces = look(true);
+  CHECK(pieces.calls > whole.calls);
+  REQUIRE(pieces.tensors.size() == whole.tensors.size());
+  for (const auto& [key, tensor] : whole.tensors) {
+    CAPTURE(key.first);
+    CAPTURE(key.second);
+    CHECK(difference(pieces.tensors.at(key), widened(tensor)) < 1e-4);
+  }
 }
 
 TEST_CASE("what a gradient tap leaves is what flows on, and only there") {

@@ -93,8 +93,9 @@ void Backward::settle(OpId tensor) {
     contributions = {{own, true}};
   }
   const auto& seen = l_.options().forward_taps;
-  const bool keeps_value = std::find(seen.begin(), seen.end(), tensor) != seen.end();
-  program_.emit_tap(tensor, contributions[0].buffer, extent,
+  const bool keeps_value =
+      !l_.options().piecewise_taps && std::find(seen.begin(), seen.end(), tensor) != seen.end();
+  program_.emit_tap(tensor, contributions[0].buffer, extent, l_.tap_scope(),
                     keeps_value ? l_.blocked(tensor).buffer : no_buffer);
 }
 

@@ -123,7 +123,7 @@ void Lowering::after(OpId tensor) {
   taps.erase(std::unique(taps.begin(), taps.end()), taps.end());
   for (const OpId op : taps) {
     if (tensor_of(op) != tensor) continue;
-    program_.emit_tap(op, values_[index(tensor)].buffer, values_[index(tensor)].extent);
+    program_.emit_tap(op, values_[index(tensor)].buffer, values_[index(tensor)].extent, tap_scope());
   }
   const auto [begin, end] = norms_by_source_.equal_range(tensor);
   for (auto it = begin; it != end; ++it) {

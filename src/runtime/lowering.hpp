@@ -35,6 +35,9 @@ class Lowering {
   const Value& input_of(const Contraction& contraction, const Group& group);
   std::optional<ActivationFunction> activation_of(const Group& group) const;
   std::vector<AffineTerm> terms_of(const Group& group);
+  Program::Scope tap_scope() const {
+    return options_.piecewise_taps ? Program::Scope::per_image : Program::Scope::whole_batch;
+  }
   // Where the group's activation had its upper slope, if the forward pass notes that.
   BufferId mask_of(const Group& group) const { return masks_[index(group.output)]; }
 

@@ -45,11 +45,11 @@ void Program::emit(OpId op, std::unique_ptr<Kernel> kernel, Access access) {
   steps_.push_back({.kernel = std::move(kernel), .access = std::move(access), .op = op, .extent = {}});
 }
 
-void Program::emit_tap(OpId op, BufferId id, const Extent& extent, BufferId beside) {
+void Program::emit_tap(OpId op, BufferId id, const Extent& extent, Scope scope, BufferId beside) {
   std::vector<BufferId> reads = {id};
   if (beside != no_buffer) reads.push_back(beside);
   steps_.push_back({.kernel = nullptr,
-                    .access = {.reads = std::move(reads), .writes = {}, .scope = Scope::whole_batch},
+                    .access = {.reads = std::move(reads), .writes = {}, .scope = scope},
                     .op = op,
                     .extent = extent});
 }
@@ -255,7 +255,8 @@ void Program::run(std::size_t begin, std::size_t end, const Tap& tap, const std:
         if (step.kernel) {
           step.kernel->run(frame);
         } else if (tap) {
-          TensorView view = make_view(data(step.access.reads.front()), batch_, step.extent);
+          TensorView view = make_view(frame[step.access.reads.front()], frame.images, step.extent);
+          view.first_image = frame.first_image;
           tap(step.op, view);
         }
       }

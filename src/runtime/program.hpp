@@ -94,8 +94,9 @@ class Program {
   };
   // `op` names the kernel in messages.
   void emit(OpId op, std::unique_ptr<Kernel> kernel, Access access);
-  // Shows the buffer to the caller's tap, which may write it. `beside` is still there then, too.
-  void emit_tap(OpId op, BufferId buffer, const Extent& extent, BufferId beside = no_buffer);
+  // Shows the buffer to the caller's tap, which may write it, whole or image by image. `beside` is still
+  // there then, too.
+  void emit_tap(OpId op, BufferId buffer, const Extent& extent, Scope scope, BufferId beside = no_buffer);
   // Steps emitted from here on belong to the backward pass.
   void begin_backward();
 

@@ -31,6 +31,7 @@ namespace assay {
 struct TensorView {
   float* data = nullptr;
   int batch = 0, channels = 0, height = 0, width = 0;
+  int first_image = 0;  // that the view begins with (CompileOptions::piecewise_taps)
   int block = 1;
   int padded_channels = 0;  // multiple of block, >= channels
   std::int64_t image_stride = 0, block_stride = 0, pixel_stride = 1;
@@ -76,12 +77,16 @@ struct CompileOptions {
   // there, in the same layout, when the gradient tap sees its gradient (except for the network's input).
   std::vector<OpId> forward_taps = {};
   std::vector<OpId> gradient_taps = {};
+  // Taps are shown a tensor piece by piece, the batch's images in order and a few at a time, while these are
+  // in the cache: about a third less traffic to memory where all blocks are tapped. The pieces of one
+  // operator may alternate with those of others, and what forward taps saw is not kept.
+  bool piecewise_taps = false;
   // Weights are given and never change (inference): allows batch norm to be folded into convolutions.
   bool fold_batch_norm = false;
   // Kernels that treat images one by one run on as many at a time as fit here, so that each finds what the
   // one before it wrote. Part of the result: it decides in which order floats are summed. The default suits
-  // second-level caches of 1 to 2 MiB.
-  std::int64_t cache_bytes = std::int64_t{1} << 20;
+  // second-level caches of 1 to 2 MiB, of which several kernels in a row use a few times as much.
+  std::int64_t cache_bytes = std::int64_t{1} << 19;
 };
 
 enum class ParameterRole : std::uint8_t { weight, bias, scale, shift, running_mean, running_variance };
