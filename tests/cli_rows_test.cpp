@@ -15,6 +15,8 @@ namespace {
 
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 
+const std::vector<RankTerm> terms = {{.direction = +1}, {.direction = -1}};
+
 std::vector<std::vector<double>> random_rows(std::int64_t count) {
   Random random(3, Purpose::noise);
   std::vector<std::vector<double>> rows;
@@ -24,7 +26,7 @@ std::vector<std::vector<double>> random_rows(std::int64_t count) {
 }
 
 std::vector<double> rank_scores_of(const std::vector<std::vector<double>>& rows, std::int64_t limit) {
-  RankCohort cohort({+1, -1}, {}, limit);
+  RankCohort cohort(terms, {}, limit);
   for (const auto& row : rows) cohort.add(row);
   cohort.close();
   std::vector<double> scores;
@@ -40,7 +42,7 @@ TEST_CASE("up to its limit, a cohort gives the rank scores of the score module")
   rows[999] = {1, missing};
   std::vector<ScoreRecord> records;
   for (const auto& row : rows) records.push_back({.values = row});
-  const std::vector<double> expected = rank_scores(records, std::vector<int>{+1, -1});
+  const std::vector<double> expected = rank_scores(records, terms);
   const std::vector<double> scores = rank_scores_of(rows, 998);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     CAPTURE(i);
@@ -56,7 +58,7 @@ TEST_CASE(
     // One score, sorted: the worst case for a sample that would prefer a part of the stream.
     rows.push_back({static_cast<double>(i / 2)});
   }
-  RankCohort cohort({+1}, {}, limit);
+  RankCohort cohort({RankTerm{}}, {}, limit);
   for (const auto& row : rows) cohort.add(row);
   CHECK(cohort.is_sampled());
   cohort.close();

@@ -94,7 +94,7 @@ TEST_CASE("settings that mean nothing are refused with the remedy") {
   CHECK(mentions(message_of([] { validate({.batch = 1}); }), "The batch of scores is 1. Choose 2"));
   CHECK(mentions(message_of([] { validate({.repeats = 0}); }), "The number of repeats is 0"));
   CHECK(mentions(message_of([] { Scorer({.scores = {"nothing"}}); }), "Known are: params"));
-  CHECK(mentions(message_of([] { score_directions(std::vector<std::string>{"x"}); }), "no score \"x\""));
+  CHECK(mentions(message_of([] { rank_terms(std::vector<std::string>{"x"}); }), "no score \"x\""));
 }
 
 TEST_CASE("records do not depend on the run, the worker, or what was scored before") {

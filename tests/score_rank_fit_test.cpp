@@ -21,7 +21,7 @@ struct World {
   std::vector<double> accuracy;
 };
 constexpr std::size_t scores = 8;
-const std::vector<int> directions = {1, -1, 1, 1, 1, -1, 1, 1};
+const std::vector<RankTerm> terms = {{1}, {-1}, {1}, {1}, {1}, {-1}, {1}, {1}};
 
 World world(std::size_t n, double first, double second, std::uint64_t stream) {
   World result;
@@ -31,7 +31,7 @@ World world(std::size_t n, double first, double second, std::uint64_t stream) {
     ScoreRecord record;
     for (std::size_t k = 0; k < scores; ++k) {
       const double seen = k < 3 ? a : k < 6 ? b : 0;
-      record.values.push_back(directions[k] * (seen + 0.5 * random.normal()));
+      record.values.push_back(terms[k].direction * (seen + 0.5 * random.normal()));
     }
     result.records.push_back(record);
     result.accuracy.push_back(std::exp(first * a + second * b + 0.1 * random.normal()));
@@ -40,11 +40,11 @@ World world(std::size_t n, double first, double second, std::uint64_t stream) {
 }
 
 double weighted_spearman(const World& w, const std::vector<double>& weights) {
-  return spearman(rank_scores(w.records, directions, weights), w.accuracy);
+  return spearman(rank_scores(w.records, terms, weights), w.accuracy);
 }
 
 RankFit fit(const World& w, std::size_t rows, std::uint64_t seed = 1, std::span<const double> prior = {}) {
-  const std::vector<double> x = log_ranks(w.records, directions);
+  const std::vector<double> x = log_ranks(w.records, terms);
   return fit_rank_weights(std::span(x).first(rows * scores), scores, std::span(w.accuracy).first(rows), seed,
                           prior);
 }
@@ -59,8 +59,8 @@ double sum(const std::vector<double>& values, std::size_t from, std::size_t to) 
 TEST_CASE("log-ranks are the terms of the rank score") {
   World w = world(40, 1, 1, 1);
   w.records[7].values[3] = std::numeric_limits<double>::quiet_NaN();
-  const std::vector<double> x = log_ranks(w.records, directions);
-  const std::vector<double> ranks = rank_scores(w.records, directions);
+  const std::vector<double> x = log_ranks(w.records, terms);
+  const std::vector<double> ranks = rank_scores(w.records, terms);
   for (std::size_t i = 0; i < 40; ++i) {
     const double terms = std::accumulate(x.begin() + static_cast<std::ptrdiff_t>(i * scores),
                                          x.begin() + static_cast<std::ptrdiff_t>((i + 1) * scores), 0.0);
@@ -124,7 +124,7 @@ TEST_CASE("what cannot be learned from is refused") {
   CHECK(perfect.cross_validated_spearman > 0.9);
   // All scores the wrong way round.
   for (std::size_t i = 0; i < 50; ++i)
-    for (std::size_t k = 0; k < scores; ++k) w.records[i].values[k] = directions[k] * -w.accuracy[i];
+    for (std::size_t k = 0; k < scores; ++k) w.records[i].values[k] = terms[k].direction * -w.accuracy[i];
   CHECK_THROWS_AS(fit(w, 30), InputError);
   for (double& accuracy : w.accuracy) accuracy = 90;
   CHECK_THROWS_AS(fit(w, 30), InputError);

@@ -30,16 +30,16 @@ std::vector<ScoreRecord> random_cohort(std::size_t n, std::uint64_t distinct) {
 }
 
 // By counting, from the definition.
-std::vector<double> slow_rank_scores(const std::vector<ScoreRecord>& records, std::vector<int> directions) {
+std::vector<double> slow_rank_scores(const std::vector<ScoreRecord>& records, std::vector<RankTerm> terms) {
   std::vector<double> scores;
   double n = 0;
   for (const auto& record : records) n += !std::isnan(record.values[0]);
   for (const auto& record : records) {
     double sum = 0;
-    for (std::size_t k = 0; k < directions.size(); ++k) {
+    for (std::size_t k = 0; k < terms.size(); ++k) {
       double below = 0, equal = 0;
       for (const auto& other : records) {
-        below += directions[k] * other.values[k] < directions[k] * record.values[k];
+        below += terms[k].direction * other.values[k] < terms[k].direction * record.values[k];
         equal += other.values[k] == record.values[k];
       }
       sum += std::log((below + (equal + 1) / 2) / n);
@@ -58,16 +58,16 @@ void check_equal(const std::vector<double>& a, const std::vector<double>& b) {
   }
 }
 
-const std::vector<int> directions = {1, -1, 1};
+const std::vector<RankTerm> terms = {{1}, {-1}, {1}};
 
 }  // namespace
 
 TEST_CASE("rank scores agree with counting, with and without ties and failures") {
   for (const std::uint64_t distinct : {2u, 5u, 1000u}) {
     auto records = random_cohort(60, distinct);
-    check_equal(rank_scores(records, directions), slow_rank_scores(records, directions));
+    check_equal(rank_scores(records, terms), slow_rank_scores(records, terms));
     for (const std::size_t i : {0u, 17u, 59u}) records[i].values = {missing, missing, missing};
-    check_equal(rank_scores(records, directions), slow_rank_scores(records, directions));
+    check_equal(rank_scores(records, terms), slow_rank_scores(records, terms));
   }
 }
 
@@ -79,26 +79,26 @@ TEST_CASE("rank scores depend on order only") {
     record.values[1] = std::pow(record.values[1], 3) * 1e6;
     record.values[2] = -1 / (1 + record.values[2]);
   }
-  check_equal(rank_scores(records, directions), rank_scores(changed, directions));
+  check_equal(rank_scores(records, terms), rank_scores(changed, terms));
   for (auto& record : changed) record.values[1] = -record.values[1];
-  check_equal(rank_scores(records, directions), rank_scores(changed, std::vector{1, 1, 1}));
+  check_equal(rank_scores(records, terms), rank_scores(changed, std::vector<RankTerm>(3)));
 }
 
 TEST_CASE("rank scores follow the records through a permutation") {
   auto records = random_cohort(40, 12);
-  auto expected = rank_scores(records, directions);
+  auto expected = rank_scores(records, terms);
   std::ranges::reverse(records);
   std::ranges::reverse(expected);
-  check_equal(rank_scores(records, directions), expected);
+  check_equal(rank_scores(records, terms), expected);
 }
 
 TEST_CASE("improving one score of one network never lowers its rank score") {
   auto records = random_cohort(30, 30);
-  const double before = rank_scores(records, directions)[4];
+  const double before = rank_scores(records, terms)[4];
   records[4].values[0] += 5;
-  CHECK(rank_scores(records, directions)[4] >= before);
+  CHECK(rank_scores(records, terms)[4] >= before);
   records[4].values[1] -= 5;
-  CHECK(rank_scores(records, directions)[4] > before);
+  CHECK(rank_scores(records, terms)[4] > before);
 }
 
 TEST_CASE("failed records have no rank score and do not move the others") {
@@ -106,37 +106,36 @@ TEST_CASE("failed records have no rank score and do not move the others") {
   auto mixed = whole;
   mixed.insert(mixed.begin() + 7, {.values = {missing, missing, missing}});
   mixed.insert(mixed.begin() + 3, {.values = {1e9, missing, 1e9}});
-  auto scores = rank_scores(mixed, directions);
+  auto scores = rank_scores(mixed, terms);
   CHECK(std::isnan(scores[3]));
   CHECK(std::isnan(scores[8]));
   scores.erase(scores.begin() + 8);
   scores.erase(scores.begin() + 3);
-  check_equal(scores, rank_scores(whole, directions));
+  check_equal(scores, rank_scores(whole, terms));
 }
 
 TEST_CASE("small cohorts") {
-  CHECK(rank_scores({}, directions).empty());
-  check_equal(rank_scores(cohort({{3, 4, 5}}), directions), {0.0});
-  check_equal(rank_scores(cohort({{missing, missing, missing}}), directions), {missing});
-  check_equal(rank_scores(cohort({{3, 4, 5}, {3, 4, 5}}), directions),
-              {3 * std::log(0.75), 3 * std::log(0.75)});
-  check_equal(rank_scores(cohort({{1, 9, 1}, {2, 8, 2}}), directions), {3 * std::log(0.5), 0.0});
+  CHECK(rank_scores({}, terms).empty());
+  check_equal(rank_scores(cohort({{3, 4, 5}}), terms), {0.0});
+  check_equal(rank_scores(cohort({{missing, missing, missing}}), terms), {missing});
+  check_equal(rank_scores(cohort({{3, 4, 5}, {3, 4, 5}}), terms), {3 * std::log(0.75), 3 * std::log(0.75)});
+  check_equal(rank_scores(cohort({{1, 9, 1}, {2, 8, 2}}), terms), {3 * std::log(0.5), 0.0});
 }
 
 TEST_CASE("an archive that grows ranks as one that was there at once") {
   const auto records = random_cohort(50, 9);
-  RankArchive growing(directions);
+  RankArchive growing(terms);
   for (std::size_t i = 0; i < records.size(); ++i) {
     const double expected = growing.score_of(records[i].values);
     growing.add(records[i].values);
     const auto scores = growing.scores();
     CHECK(scores.back() == doctest::Approx(expected).epsilon(1e-12));
-    if (i % 10 == 9) check_equal(scores, rank_scores(std::span(records).first(i + 1), directions));
+    if (i % 10 == 9) check_equal(scores, rank_scores(std::span(records).first(i + 1), terms));
   }
 }
 
 TEST_CASE("percentiles against an archive") {
-  RankArchive archive({1, -1});
+  RankArchive archive(std::vector<RankTerm>{{1}, {-1}});
   CHECK(std::isnan(archive.percentiles_of(std::vector{1.0, 1.0})[0]));
   for (const double x : {1.0, 2.0, 3.0, 4.0}) archive.add(std::vector{x, x});
   check_equal(archive.percentiles_of(std::vector{5.0, 5.0}), {1.0, 0.0});
@@ -151,20 +150,19 @@ TEST_CASE("weights scale the log-ranks of their scores") {
   for (std::size_t k = 0; k < weights.size(); ++k) {
     std::vector<ScoreRecord> column;
     for (const auto& record : records) column.push_back({.values = {record.values[k]}});
-    const auto alone = rank_scores(column, std::vector<int>{directions[k]});
+    const auto alone = rank_scores(column, std::vector<RankTerm>{terms[k]});
     for (std::size_t i = 0; i < records.size(); ++i) expected[i] += weights[k] * alone[i];
   }
-  check_equal(rank_scores(records, directions, weights), expected);
-  check_equal(rank_scores(records, directions, std::vector<double>{1, 1, 1}),
-              rank_scores(records, directions));
+  check_equal(rank_scores(records, terms, weights), expected);
+  check_equal(rank_scores(records, terms, std::vector<double>{1, 1, 1}), rank_scores(records, terms));
 
-  RankArchive archive(directions, weights);
+  RankArchive archive(terms, weights);
   for (std::size_t i = 1; i < records.size(); ++i) archive.add(records[i].values);
   const double joining = archive.score_of(records[0].values);
   archive.add(records[0].values);
   CHECK(joining == doctest::Approx(archive.scores().back()).epsilon(1e-12));
 
-  CHECK_THROWS_AS(RankArchive(directions, {1, 2}), InternalError);
-  CHECK_THROWS_AS(RankArchive(directions, {1, -2, 1}), InternalError);
-  CHECK_THROWS_AS(RankArchive(directions, {1, missing, 1}), InternalError);
+  CHECK_THROWS_AS(RankArchive(terms, {1, 2}), InternalError);
+  CHECK_THROWS_AS(RankArchive(terms, {1, -2, 1}), InternalError);
+  CHECK_THROWS_AS(RankArchive(terms, {1, missing, 1}), InternalError);
 }

@@ -12,7 +12,7 @@ NetworkEvaluator::NetworkEvaluator(const Space& space, const Estimator* estimato
     : space_(space),
       estimator_(estimator),
       service_(service),
-      directions_(score_directions(service.settings().scores)),
+      terms_(rank_terms(service.settings().scores)),
       weights_(std::move(weights)),
       sessions_(static_cast<std::size_t>(service.pool().size())) {
   if (estimator_ != nullptr) {
@@ -79,8 +79,8 @@ std::size_t NetworkEvaluator::score(std::span<const Candidate> candidates, std::
 }
 
 std::vector<double> NetworkEvaluator::rank(std::span<const double> scores, std::size_t count) {
-  RankArchive archive(directions_, weights_);
-  const std::size_t width = directions_.size();
+  RankArchive archive(terms_, weights_);
+  const std::size_t width = terms_.size();
   for (std::size_t i = 0; i < count; ++i) archive.add(scores.subspan(i * width, width));
   return archive.scores();
 }

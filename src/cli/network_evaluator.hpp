@@ -31,7 +31,7 @@ class NetworkEvaluator final : public Evaluator {
   const Space& space_;
   const Estimator* estimator_;
   ScoreService& service_;
-  std::vector<int> directions_;
+  std::vector<RankTerm> terms_;
   std::vector<double> weights_;
   std::vector<std::optional<Estimator::Session>>
       sessions_;  // one per chunk of a gate batch, so that caches stay warm

@@ -14,11 +14,8 @@ bool complete(std::span<const double> values) {
 
 }  // namespace
 
-RankCohort::RankCohort(std::vector<int> directions, std::vector<double> weights, std::int64_t limit)
-    : directions_(std::move(directions)),
-      weights_(std::move(weights)),
-      limit_(limit),
-      random_(0, Purpose::select) {}
+RankCohort::RankCohort(std::vector<RankTerm> terms, std::vector<double> weights, std::int64_t limit)
+    : terms_(std::move(terms)), weights_(std::move(weights)), limit_(limit), random_(0, Purpose::select) {}
 
 void RankCohort::add(std::span<const double> values) {
   if (!complete(values)) return;
@@ -33,8 +30,8 @@ void RankCohort::add(std::span<const double> values) {
 }
 
 void RankCohort::close() {
-  archive_.emplace(directions_, weights_);
-  const std::size_t width = directions_.size();
+  archive_.emplace(terms_, weights_);
+  const std::size_t width = terms_.size();
   for (std::size_t begin = 0; begin < sample_.size(); begin += width)
     archive_->add(std::span(sample_).subspan(begin, width));
   sample_ = {};

@@ -19,7 +19,7 @@ class RankCohort {
  public:
   static constexpr std::int64_t default_limit = 131'072;
 
-  explicit RankCohort(std::vector<int> directions, std::vector<double> weights = {},
+  explicit RankCohort(std::vector<RankTerm> terms, std::vector<double> weights = {},
                       std::int64_t limit = default_limit);
 
   // Values as in ScoreRecord; rows that miss one are not part of the cohort.
@@ -31,7 +31,7 @@ class RankCohort {
   bool is_sampled() const { return rows_ > limit_; }
 
  private:
-  std::vector<int> directions_;
+  std::vector<RankTerm> terms_;
   std::vector<double> weights_;
   std::int64_t limit_;
   std::int64_t rows_ = 0;       // complete ones

@@ -159,9 +159,9 @@ std::optional<std::vector<ScoreRecord>> reference_records(const Space& space, Sc
   return records;
 }
 
-Reference::Reference(std::span<const ScoreRecord> records, const std::vector<int>& directions,
+Reference::Reference(std::span<const ScoreRecord> records, const std::vector<RankTerm>& terms,
                      const std::vector<double>& weights)
-    : archive_(directions, weights) {
+    : archive_(terms, weights) {
   for (const ScoreRecord& record : records) archive_.add(record.values);
   rank_scores_ = archive_.scores();
   std::ranges::sort(rank_scores_);

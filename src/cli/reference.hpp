@@ -36,7 +36,7 @@ std::optional<std::string> reference_path(const Arguments& arguments, const Spac
 
 class Reference {
  public:
-  Reference(std::span<const ScoreRecord> records, const std::vector<int>& directions,
+  Reference(std::span<const ScoreRecord> records, const std::vector<RankTerm>& terms,
             const std::vector<double>& weights);
 
   std::size_t size() const { return archive_.size(); }

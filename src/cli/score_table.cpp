@@ -30,7 +30,7 @@ bool complete(const ScoreRecord& record) {
 }  // namespace
 
 std::vector<double> ScoreTable::column(const std::string& score) const {
-  const int direction = score_directions(std::vector{score})[0];
+  const int direction = rank_terms(std::vector{score})[0].direction;
   std::vector<double> values;
   for (const ScoreRecord& record : part({score})) values.push_back(direction * record.values[0]);
   return values;
@@ -72,7 +72,7 @@ RankWeights learn_weights(const Space& space, const ScoreTable& table, const std
   const std::vector<std::string> scores = usable_scores(table);
   std::vector<ScoreRecord> cohort = table.part(scores);
   std::ranges::copy(ScoreTable{table.settings, others}.part(scores), std::back_inserter(cohort));
-  const std::vector<double> terms = log_ranks(cohort, score_directions(scores));
+  const std::vector<double> terms = log_ranks(cohort, rank_terms(scores));
   std::vector<double> x, y;
   for (const std::size_t row : rows) {
     if (!complete(cohort[row])) continue;

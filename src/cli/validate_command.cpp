@@ -96,7 +96,7 @@ std::vector<double> rank_scores_of(const ScoreTable& table, const std::vector<Sc
                                    const std::vector<double>& weights) {
   std::vector<ScoreRecord> cohort = table.part(scores);
   std::ranges::copy(ScoreTable{table.settings, others}.part(scores), std::back_inserter(cohort));
-  std::vector<double> result = rank_scores(cohort, score_directions(scores), weights);
+  std::vector<double> result = rank_scores(cohort, rank_terms(scores), weights);
   result.resize(table.records.size());
   return result;
 }

@@ -17,10 +17,10 @@ double average_rank(const std::vector<double>& ascending, double value, bool joi
 
 }  // namespace
 
-RankArchive::RankArchive(std::vector<int> directions, std::vector<double> weights)
-    : directions_(std::move(directions)), weights_(std::move(weights)), sorted_(directions_.size()) {
-  if (weights_.empty()) weights_.assign(directions_.size(), 1.0);
-  if (weights_.size() != directions_.size())
+RankArchive::RankArchive(std::vector<RankTerm> terms, std::vector<double> weights)
+    : terms_(std::move(terms)), weights_(std::move(weights)), sorted_(terms_.size()) {
+  if (weights_.empty()) weights_.assign(terms_.size(), 1.0);
+  if (weights_.size() != terms_.size())
     throw InternalError("A rank score has another number of weights than of scores.");
   for (const double weight : weights_)
     if (!std::isfinite(weight) || weight < 0)
@@ -28,20 +28,20 @@ RankArchive::RankArchive(std::vector<int> directions, std::vector<double> weight
 }
 
 bool RankArchive::complete(std::span<const double> values) const {
-  return values.size() >= directions_.size() &&
+  return values.size() >= terms_.size() &&
          std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
 }
 
 void RankArchive::add(std::span<const double> values) {
   const bool whole = complete(values);
-  for (std::size_t k = 0; k < directions_.size(); ++k)
-    values_.push_back(whole ? directions_[k] * values[k] : std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t k = 0; k < terms_.size(); ++k)
+    values_.push_back(whole ? terms_[k].direction * values[k] : std::numeric_limits<double>::quiet_NaN());
   ++size_;
 }
 
 void RankArchive::sort() const {
   if (sorted_rows_ == size_) return;
-  const std::size_t columns = directions_.size();
+  const std::size_t columns = terms_.size();
   for (std::size_t k = 0; k < columns; ++k) {
     std::vector<double>& column = sorted_[k];
     const auto old = static_cast<std::ptrdiff_t>(column.size());
@@ -55,14 +55,17 @@ void RankArchive::sort() const {
 
 std::vector<double> RankArchive::scores() const {
   sort();
-  const std::size_t columns = directions_.size();
+  const std::size_t columns = terms_.size();
   std::vector<double> result(size_, 0.0);
   for (std::size_t k = 0; k < columns; ++k) {
     const auto n = static_cast<double>(sorted_[k].size());
     for (std::size_t row = 0; row < size_; ++row) {
       const double value = values_[row * columns + k];
-      result[row] += std::isfinite(value) ? weights_[k] * std::log(average_rank(sorted_[k], value, false) / n)
-                                          : std::numeric_limits<double>::quiet_NaN();
+      if (!std::isfinite(value))
+        result[row] = std::numeric_limits<double>::quiet_NaN();
+      else
+        result[row] +=
+            weights_[k] * (terms_[k].by_rank ? std::log(average_rank(sorted_[k], value, false) / n) : value);
     }
   }
   return result;
@@ -72,18 +75,20 @@ double RankArchive::score_of(std::span<const double> values) const {
   if (!complete(values)) return std::numeric_limits<double>::quiet_NaN();
   sort();
   double sum = 0;
-  for (std::size_t k = 0; k < directions_.size(); ++k)
-    sum += weights_[k] * std::log(average_rank(sorted_[k], directions_[k] * values[k], true) /
-                                  static_cast<double>(sorted_[k].size() + 1));
+  for (std::size_t k = 0; k < terms_.size(); ++k) {
+    const double value = terms_[k].direction * values[k];
+    const auto n = static_cast<double>(sorted_[k].size() + 1);
+    sum += weights_[k] * (terms_[k].by_rank ? std::log(average_rank(sorted_[k], value, true) / n) : value);
+  }
   return sum;
 }
 
 std::vector<double> RankArchive::percentiles_of(std::span<const double> values) const {
   sort();
   std::vector<double> result;
-  for (std::size_t k = 0; k < directions_.size(); ++k) {
+  for (std::size_t k = 0; k < terms_.size(); ++k) {
     const auto [low, high] =
-        std::equal_range(sorted_[k].begin(), sorted_[k].end(), directions_[k] * values[k]);
+        std::equal_range(sorted_[k].begin(), sorted_[k].end(), terms_[k].direction * values[k]);
     const double worse =
         static_cast<double>(low - sorted_[k].begin()) + 0.5 * static_cast<double>(high - low);
     const bool known = std::isfinite(values[k]) && !sorted_[k].empty();
@@ -93,9 +98,9 @@ std::vector<double> RankArchive::percentiles_of(std::span<const double> values) 
   return result;
 }
 
-std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const int> directions,
+std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const RankTerm> terms,
                                 std::span<const double> weights) {
-  RankArchive archive({directions.begin(), directions.end()}, {weights.begin(), weights.end()});
+  RankArchive archive({terms.begin(), terms.end()}, {weights.begin(), weights.end()});
   for (const ScoreRecord& record : records) archive.add(record.values);
   return archive.scores();
 }

@@ -207,8 +207,8 @@ std::vector<Index> drawn_rows(std::size_t count, std::uint64_t seed) {
 
 }  // namespace
 
-std::vector<double> log_ranks(std::span<const ScoreRecord> records, std::span<const int> directions) {
-  const std::size_t scores = directions.size();
+std::vector<double> log_ranks(std::span<const ScoreRecord> records, std::span<const RankTerm> terms) {
+  const std::size_t scores = terms.size();
   std::vector<double> result(records.size() * scores, std::numeric_limits<double>::quiet_NaN());
   std::vector<std::size_t> complete;
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -217,10 +217,11 @@ std::vector<double> log_ranks(std::span<const ScoreRecord> records, std::span<co
       complete.push_back(i);
   }
   for (std::size_t k = 0; k < scores; ++k) {
-    RankArchive column({directions[k]});
+    RankArchive column({terms[k]});
     for (const std::size_t i : complete) column.add(std::span(records[i].values).subspan(k, 1));
-    const std::vector<double> terms = column.scores();
-    for (std::size_t row = 0; row < complete.size(); ++row) result[complete[row] * scores + k] = terms[row];
+    const std::vector<double> column_terms = column.scores();
+    for (std::size_t row = 0; row < complete.size(); ++row)
+      result[complete[row] * scores + k] = column_terms[row];
   }
   return result;
 }

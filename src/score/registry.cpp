@@ -14,6 +14,7 @@ std::span<const ScoreEntry> score_entries() {
   static const std::array entries = {
       params_score(),
       macs_score(),
+      capacity_score(),
       depth_score(),
       blocks_score(),
       nn_mass_score(),
@@ -22,6 +23,10 @@ std::span<const ScoreEntry> score_entries() {
       naswot_score(),
       swap_score(),
       linear_regions_score(),
+      signal_propagation_score(),
+      gradient_correlation_score(),
+      gradient_drift_score(),
+      feature_similarity_score(),
       jacob_cov_score(),
       synflow_score(),
       grad_norm_score(),
@@ -57,11 +62,11 @@ const ScoreInfo* find_score(std::string_view name) {
 }
 
 std::vector<std::string> default_scores() {
-  return {"params", "synflow", "zen"};
+  return {"capacity", "signal_propagation"};
 }
 
-std::vector<int> score_directions(std::span<const std::string> scores) {
-  std::vector<int> directions;
+std::vector<RankTerm> rank_terms(std::span<const std::string> scores) {
+  std::vector<RankTerm> terms;
   for (const std::string& name : scores) {
     const ScoreInfo* info = find_score(name);
     if (info == nullptr) {
@@ -69,16 +74,16 @@ std::vector<int> score_directions(std::span<const std::string> scores) {
       for (const ScoreInfo& each : score_registry()) known.emplace_back(each.name);
       throw InputError(fmt::format("There is no score \"{}\".{}", name, suggestion(name, known)));
     }
-    directions.push_back(info->direction);
+    terms.push_back({.direction = info->direction, .by_rank = info->by_rank});
   }
-  return directions;
+  return terms;
 }
 
 void validate(const ScoreSettings& settings) {
   if (settings.scores.empty())
     throw InputError(
         fmt::format("No score is named. Name at least one, such as {}.", join(default_scores(), ",")));
-  score_directions(settings.scores);
+  rank_terms(settings.scores);
   for (auto name = settings.scores.begin(); name != settings.scores.end(); ++name)
     if (std::find(settings.scores.begin(), name, *name) != name)
       throw InputError(fmt::format("The score \"{}\" is named twice. Name each score once.", *name));

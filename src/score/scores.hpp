@@ -7,6 +7,11 @@ namespace assay {
 
 ScoreEntry params_score();
 ScoreEntry macs_score();
+ScoreEntry capacity_score();
+ScoreEntry signal_propagation_score();
+ScoreEntry gradient_correlation_score();
+ScoreEntry gradient_drift_score();
+ScoreEntry feature_similarity_score();
 ScoreEntry naswot_score();
 ScoreEntry jacob_cov_score();
 ScoreEntry synflow_score();

@@ -24,9 +24,10 @@
 
 namespace assay {
 
-// log(rank / n) of every record and score, one row per record: the terms that rank_scores weighs and sums.
+// log(rank / n) of every record and score (or its value, where the term says so), one row per record: what
+// rank_scores weighs and sums.
 // Rows of records that miss a score are NaN and not part of the cohort.
-std::vector<double> log_ranks(std::span<const ScoreRecord> records, std::span<const int> directions);
+std::vector<double> log_ranks(std::span<const ScoreRecord> records, std::span<const RankTerm> terms);
 
 // Fewer pairs of rows say too little; more rows than the limit add nothing to so few weights, but time.
 inline constexpr int min_fit_rows = 3;

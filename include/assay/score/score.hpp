@@ -4,7 +4,12 @@
 // set of conditions only; higher is better unless the registry says otherwise):
 //
 //   params, macs    size and work. The baseline that every other score has to beat.
+//   depth, blocks   how long the network is, in layers and in blocks.
+//   nn_mass         how densely skip links join the layers (nn_degree: how many channels the average one meets).
+//   entropy         how much information its features can hold, in closed form: size, depth and resolution.
 //   naswot          how differently the network's activation pattern codes different inputs.
+//   swap            how many different ways single units have to sort inputs: much the number of units.
+//   linear_regions  how many linear pieces the network has along a curve of inputs.
 //   jacob_cov       how differently the output reacts to small changes of different inputs.
 //   synflow         how much signal all paths together carry, weights taken by magnitude: size, depth and
 //                   connectivity in one number.
@@ -15,6 +20,9 @@
 //   expressivity    how evenly the blocks' features fill their channel space (entropy of the PCA spectrum).
 //   progressivity   whether that grows from every block to the next.
 //   trainability    whether gradients keep their size through every block.
+//   participation_ratio
+//                   how many dimensions the blocks' features fill.
+//   meco            how little the channels of feature maps repeat each other.
 //   fisher          how much of the loss hangs on whole channels.
 //   grasp           how the weights hold up the flow of gradients.
 //   zico            how large gradients are against their variation between batches.
@@ -113,6 +121,15 @@ struct ScoreInfo {
   int direction = +1;        // +1: higher is better, -1: lower is better
   ScoreCost cost = ScoreCost::none;
   std::optional<ScoreConditions> conditions = {};  // absent when nothing is executed
+  // Whether the score enters a rank score by its rank. Otherwise by its value: it is in the units of
+  // log(rank / n), and a difference of 0.1 means the same in every cohort.
+  bool by_rank = true;
+};
+
+// How a score enters a rank score.
+struct RankTerm {
+  int direction = +1;
+  bool by_rank = true;
 };
 
 // All scores, in the order of the table above.
@@ -141,8 +158,8 @@ struct ScoreSettings {
 // that stands twice, none at all, a batch or number of repeats out of range.
 void validate(const ScoreSettings& settings);
 
-// +1 or -1 for each named score. Throws InputError for unknown names.
-std::vector<int> score_directions(std::span<const std::string> scores);
+// Of each named score. Throws InputError for unknown names.
+std::vector<RankTerm> rank_terms(std::span<const std::string> scores);
 
 // What became of one network.
 struct ScoreRecord {
@@ -151,7 +168,7 @@ struct ScoreRecord {
   std::vector<double> values;
   // "ok", or what went wrong and where: "not_finite: snip zen; no_activation: naswot". The reasons:
   //   not_finite        the passes or the score overflowed, or the logarithm of zero was needed
-  //   no_activation     the network has no ReLU-like activation
+  //   no_activation     the network has no activation
   //   too_few_blocks    it has fewer blocks than the score compares
   //   too_large         a block has more channels than a covariance is computed for (4096), or the network
   //                     more weights than ntk_condition keeps gradients of (2^27 over all images)
@@ -194,20 +211,21 @@ class Scorer {
 };
 
 // The rank score of AZ-NAS (Lee and Ham, CVPR 2024), with a weight per score: over a cohort of n networks,
-//   sum over scores of weight x log(rank / n),   rank n for the best, average ranks for ties.
-// Higher is better; 0 is best in everything. One bad rank costs more than several good ones gain. It depends
-// on order only: any increasing function of a score leaves it unchanged. Weights are finite and not negative,
+//   sum over scores of weight x log(rank / n),   rank n for the best, average ranks for ties;
+//   the value itself in place of log(rank / n) for scores that do not enter by rank.
+// Higher is better. One bad rank costs more than several good ones gain. For scores that enter by rank only
+// their order matters: any increasing function leaves it unchanged. Weights are finite and not negative,
 // one per score; without any, each is 1.
 //
-// Records that miss any of the scores get NaN and are not part of the cohort. A cohort of one gets 0; equal
-// networks get equal scores.
-std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const int> directions,
+// Records that miss any of the scores get NaN and are not part of the cohort. In a cohort of one every rank
+// term is 0; equal networks get equal scores.
+std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const RankTerm> terms,
                                 std::span<const double> weights = {});
 
 // The same over a growing archive, and for newcomers that are to be compared with it.
 class RankArchive {
  public:
-  explicit RankArchive(std::vector<int> directions, std::vector<double> weights = {});
+  explicit RankArchive(std::vector<RankTerm> terms, std::vector<double> weights = {});
 
   // `values` as in ScoreRecord. Records with a missing value are kept, outside the cohort.
   void add(std::span<const double> values);
@@ -225,7 +243,7 @@ class RankArchive {
   bool complete(std::span<const double> values) const;
   void sort() const;
 
-  std::vector<int> directions_;
+  std::vector<RankTerm> terms_;
   std::vector<double> weights_;
   std::vector<double> values_;  // size_ rows, one column per score, direction applied
   std::size_t size_ = 0;

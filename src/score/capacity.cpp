@@ -1,0 +1,38 @@
+// Capacity: how much a network can learn, whatever it is made of.
+//
+// A layer counts with the fourth root of the product of its parameters and its multiply-accumulates, which is
+// sqrt(parameters) x sqrt(side of its output map): its width (the geometric mean of what enters and what
+// leaves a unit), at its resolution. Parameters alone overrate late, wide layers and
+// multiply-accumulates alone early, fine ones, each by the square of the ratio; their geometric mean rates
+// stages about evenly. The square root makes it concave: two layers of equal width count more than one that
+// took both budgets, and a depthwise or 1x1 layer counts for something beside a dense one. The exponents were
+// not fitted more closely than "halfway": bench/scores.md shows how flat the neighbourhood is.
+//
+// Dead branches and operators that zeros pass through are no capacity: the canonical network is counted.
+#include "scores.hpp"
+
+#include <cmath>
+
+namespace assay {
+
+ScoreEntry capacity_score() {
+  return {.info = {.name = "capacity",
+                   .summary = "width of all layers at their resolution: between params and macs",
+                   .formula = "sum over convolutions and linear operators of (parameters x macs)^(1/4)",
+                   .source = "assay",
+                   .range = ">= 0"},
+          .of_function = [](const Network& network) -> Outcome {
+            double sum = 0;
+            for (OpId id = 1; id < network.size(); ++id) {
+              const Operator& op = network.op(id);
+              if (op.kind != OpKind::convolution && op.kind != OpKind::linear) continue;
+              const double pixels = double{1} * network.shape(id).height * network.shape(id).width;
+              // Without biases: they are no width.
+              const double weights = static_cast<double>(network.macs(id)) / pixels;
+              sum += std::sqrt(weights * std::sqrt(pixels));
+            }
+            return {sum, {}};
+          }};
+}
+
+}  // namespace assay

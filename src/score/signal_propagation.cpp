@@ -1,0 +1,224 @@
+// Signal propagation: is the randomly initialised network near the edge of chaos, where it can be trained?
+//
+// Mean field theory of deep networks (Poole et al. 2016; Schoenholz et al. 2017; Yang et al. 2019 for batch
+// norm) knows two ways to fail. In the ordered phase different images end up alike: the output reacts to all
+// of them in the same way. In the chaotic phase gradients explode from block to block, and features of
+// different images lose what they had in common. One forward and one backward pass of the batch, without
+// gradients of weights, show all three:
+//
+//   gradient_correlation  r: root mean square, over pairs of images, of the correlation of their gradients of
+//                         the input. A healthy network has about 1 / sqrt(input elements).
+//   gradient_drift        G: sum over blocks of |log(s_b / s_b+1)|, s_b = |h_b| |g_b| with the output h_b of
+//                         the block and its gradient g_b. s does not change when a block's output is scaled,
+//                         and stays where signals pass undisturbed; each factor of e costs 1.
+//   feature_similarity    c: mean cosine, over pairs of images, of the features before global pooling. Lost
+//   in
+//                         chaos; 1/pi is what a ReLU leaves of uncorrelated inputs.
+//
+// Scores of this kind order candidates where some of them are broken, and are no better than dice where all
+// are sound: ranks blow differences of no importance up to the full scale. So they are put together in their
+// own units, which carry from space to space, and enter the rank score as they are:
+//
+//   signal_propagation = -2 log(1 + 10 r) - G / 10 + 4 c
+//
+// bench/scores.md holds the evidence and the neighbourhood of the coefficients.
+#include "blocks.hpp"
+#include "scores.hpp"
+#include "spectrum.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace assay {
+namespace {
+
+// What a network gets whose output does not depend on its input, or whose gradients do not reach it: beyond
+// everything that can be trained.
+constexpr double no_signal = -20;
+
+double sum_of_squares(const TensorView& tensor) {
+  // Short runs of floats, vectorised; doubles above them. Padding is zero.
+  constexpr std::int64_t width = 16, run = 16 * width;
+  const std::int64_t count = tensor.stored();
+  double sum = 0;
+  for (std::int64_t first = 0; first < count; first += run) {
+    const std::int64_t last = std::min(first + run, count);
+    float squares[width] = {};
+    std::int64_t i = first;
+    for (; i + width <= last; i += width)
+      for (std::int64_t lane = 0; lane < width; ++lane)
+        squares[lane] += tensor.data[i + lane] * tensor.data[i + lane];
+    for (; i < last; ++i) squares[0] += tensor.data[i] * tensor.data[i];
+    for (const float square : squares) sum += square;
+  }
+  return sum;
+}
+
+// Mean of f(cosine) over pairs of rows; a row of zeros is taken to be like every other.
+template <class F>
+double mean_over_pairs(const SquareMatrix& products, F f) {
+  const std::size_t n = products.size();
+  double sum = 0;
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < i; ++j) {
+      const double norms = std::sqrt(products(i, i) * products(j, j));
+      sum += f(norms == 0 ? 1.0 : products(i, j) / norms);
+    }
+  return sum / (static_cast<double>(n * (n - 1)) / 2);
+}
+
+class SignalFlow final : public Probe {
+ public:
+  explicit SignalFlow(const PassContext& context)
+      : Probe(context), features_(feature_output(context.network)) {}
+
+  std::vector<OpId> forward_taps() const override {
+    std::vector<OpId> ops = gradient_taps();
+    if (!is_block(features_)) ops.push_back(features_);
+    return ops;
+  }
+  std::vector<OpId> gradient_taps() const override {
+    return {context_.blocks.begin(), context_.blocks.end()};
+  }
+  void see_output(OpId op, const TensorView& output) override;
+  void see_gradient(OpId, TensorView& gradient) override { gradients_.push_back(sum_of_squares(gradient)); }
+  void after_backward(Executable& executable) override;
+
+  bool reaches_input() const { return reaches_input_; }
+  double gradient_correlation() const { return gradient_correlation_; }
+  double gradient_drift() const;
+  double feature_similarity() const { return feature_similarity_; }
+
+ private:
+  bool is_block(OpId op) const { return std::ranges::find(context_.blocks, op) != context_.blocks.end(); }
+
+  OpId features_;
+  std::vector<double> outputs_;    // |h|^2 of every block, first block first
+  std::vector<double> gradients_;  // |g|^2, last block first
+  bool reaches_input_ = false;
+  double gradient_correlation_ = 0, feature_similarity_ = 0;
+};
+
+void SignalFlow::see_output(OpId op, const TensorView& output) {
+  if (is_block(op)) outputs_.push_back(sum_of_squares(output));
+  if (op != features_) return;
+  // Images are contiguous in every layout, and in the same one.
+  const std::span<const float> features(output.data, static_cast<std::size_t>(output.stored()));
+  feature_similarity_ = mean_over_pairs(gram(features, output.batch), [](double cosine) { return cosine; });
+}
+
+void SignalFlow::after_backward(Executable& executable) {
+  const std::span<const float> gradient = executable.input_gradient();
+  std::vector<float> rows(gradient.begin(), gradient.end());
+  const std::size_t elements = rows.size() / static_cast<std::size_t>(context_.batch);
+  for (std::size_t begin = 0; begin < rows.size(); begin += elements) {
+    const std::span<float> row(rows.data() + begin, elements);
+    double sum = 0;
+    for (const float x : row) {
+      sum += x;
+      reaches_input_ |= x != 0;
+    }
+    const auto mean = static_cast<float>(sum / static_cast<double>(elements));
+    for (float& x : row) x -= mean;
+  }
+  gradient_correlation_ = std::sqrt(mean_over_pairs(
+      gram(rows, context_.batch), [](double correlation) { return correlation * correlation; }));
+}
+
+double SignalFlow::gradient_drift() const {
+  double drift = 0;
+  for (std::size_t b = 1; b < outputs_.size(); ++b) {
+    const std::size_t from_end = outputs_.size() - 1 - b;
+    const double here = outputs_[b] * gradients_[from_end];
+    const double before = outputs_[b - 1] * gradients_[from_end + 1];
+    drift += 0.5 * std::abs(std::log(before / here));
+  }
+  return drift;
+}
+
+const SignalFlow& flow(const Probe& probe) {
+  return static_cast<const SignalFlow&>(probe);
+}
+
+Outcome unless_constant(const SignalFlow& signal, double value) {
+  return signal.reaches_input() ? Outcome{value, {}} : Outcome::failed("constant_output");
+}
+
+Outcome signal_propagation(const Probe& probe) {
+  const SignalFlow& signal = flow(probe);
+  const double value = -2 * std::log1p(10 * signal.gradient_correlation()) - 0.1 * signal.gradient_drift() +
+                       4 * signal.feature_similarity();
+  // A gradient that vanishes on the way makes the drift infinite; NaN stays NaN.
+  if (!signal.reaches_input() || value < no_signal) return {no_signal, {}};
+  return {value, {}};
+}
+
+constexpr std::string_view source =
+    "assay; after Poole et al., NeurIPS 2016 (arXiv 1606.05340), Schoenholz "
+    "et al., ICLR 2017 (arXiv 1611.01232)";
+
+ScoreConditions one_backward_pass() {
+  return {.backward = BackwardSeed::ones, .input_gradient = true};
+}
+
+}  // namespace
+
+ScoreEntry gradient_correlation_score() {
+  return {.info = {.name = "gradient_correlation",
+                   .summary = "how alike the output reacts to different images",
+                   .formula = "root mean square of the correlation of two images' input gradients",
+                   .source = source,
+                   .range = "0 .. 1",
+                   .direction = -1,
+                   .cost = ScoreCost::backward,
+                   .conditions = one_backward_pass()},
+          .probe = make_probe<SignalFlow>,
+          .read = [](const Probe& probe) {
+            return unless_constant(flow(probe), flow(probe).gradient_correlation());
+          }};
+}
+
+ScoreEntry gradient_drift_score() {
+  return {
+      .info = {.name = "gradient_drift",
+               .summary = "how far gradients grow or shrink from block to block",
+               .formula = "sum over blocks of |log(s_b / s_b+1)|, s_b = |output of b| |its gradient|",
+               .source = source,
+               .range = ">= 0",
+               .direction = -1,
+               .cost = ScoreCost::backward,
+               .conditions = one_backward_pass()},
+      .probe = make_probe<SignalFlow>,
+      .read = [](const Probe& probe) { return unless_constant(flow(probe), flow(probe).gradient_drift()); }};
+}
+
+ScoreEntry feature_similarity_score() {
+  return {.info = {.name = "feature_similarity",
+                   .summary = "what the features of different images keep in common",
+                   .formula = "mean cosine of two images' features before global pooling",
+                   .source = source,
+                   .range = "-1 .. 1",
+                   .cost = ScoreCost::backward,
+                   .conditions = one_backward_pass()},
+          .probe = make_probe<SignalFlow>,
+          .read = [](const Probe& probe) {
+            return unless_constant(flow(probe), flow(probe).feature_similarity());
+          }};
+}
+
+ScoreEntry signal_propagation_score() {
+  return {.info = {.name = "signal_propagation",
+                   .summary = "whether signals pass undisturbed: the three scores above in one",
+                   .formula = "-2 log(1 + 10 gradient_correlation) - gradient_drift / 10 + 4 "
+                              "feature_similarity; -20 where no signal passes",
+                   .source = source,
+                   .range = "-20 .. 4",
+                   .cost = ScoreCost::backward,
+                   .conditions = one_backward_pass(),
+                   .by_rank = false},
+          .probe = make_probe<SignalFlow>,
+          .read = signal_propagation};
+}
+
+}  // namespace assay
