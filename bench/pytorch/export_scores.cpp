@@ -99,7 +99,7 @@ Json signs(Tensors& tensors, Shape shape, std::uint64_t block, const Settings& s
                    .block_stride = std::int64_t{shape.height} * shape.width,
                    .pixel_stride = 1};
   Random random(settings.seed, Purpose::rademacher, 0, block);
-  Signs(plain, random).write(plain);
+  Signs(plain, plain.batch, random).write(plain);
   return tensors.add(values, {settings.batch, shape.channels, shape.height, shape.width});
 }
 

@@ -7,10 +7,11 @@
 namespace assay {
 
 void BlockFeatures::see_output(OpId op, const TensorView& features) {
-  if (const SquareMatrix* covariance = context_.covariance.of(op, features, context_.stop))
-    of_blocks_.push_back(number_of(*covariance));
-  else
+  if (features.channels > max_spectrum_size)
     too_large_ = true;
+  else if (const SquareMatrix* covariance =
+               context_.covariance.of(op, features, context_.batch, context_.stop))
+    of_blocks_.push_back(number_of(*covariance));
 }
 
 Outcome BlockFeatures::read(std::size_t least, Outcome (*value)(std::span<const double> of_blocks)) const {

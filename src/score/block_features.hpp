@@ -11,6 +11,7 @@ namespace assay {
 class BlockFeatures : public Probe {
  public:
   using Probe::Probe;
+  bool takes_pieces() const override { return true; }
   std::vector<OpId> forward_taps() const override { return {context_.blocks.begin(), context_.blocks.end()}; }
   void see_output(OpId op, const TensorView& features) override;
   void after_forward(Executable&) override { context_.covariance.clear(); }

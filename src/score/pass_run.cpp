@@ -115,7 +115,8 @@ void PassRun::run(Worker& worker, InputCache& inputs) {
                             .input_gradient = conditions_.input_gradient,
                             .weight_gradients = conditions_.weight_gradients,
                             .forward_taps = forward_.ops(),
-                            .gradient_taps = gradient_.ops()};
+                            .gradient_taps = gradient_.ops(),
+                            .piecewise_taps = !frozen_ && std::ranges::all_of(probes_, &Probe::takes_pieces)};
   if (frozen_)
     for (auto* taps : {&options.forward_taps, &options.gradient_taps})
       taps->insert(taps->end(), frozen_->ops().begin(), frozen_->ops().end());

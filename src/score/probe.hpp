@@ -50,6 +50,9 @@ class Probe {
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
+  // Whether it can be shown some images at a time (CompileOptions::piecewise_taps): faster, if all probes of a
+  // pass can.
+  virtual bool takes_pieces() const { return false; }
   virtual std::vector<OpId> forward_taps() const { return {}; }
   virtual std::vector<OpId> gradient_taps() const { return {}; }
   virtual void see_output(OpId, const TensorView&) {}

@@ -19,12 +19,12 @@ Vector unpack(std::int32_t bits, std::int32_t exists = 0xffff) {
 
 }  // namespace
 
-Signs::Signs(const TensorView& like, Random& random)
+Signs::Signs(const TensorView& like, int batch, Random& random)
     : channels_(like.channels),
       height_(like.height),
       width_(like.width),
       groups_(channel_groups(like.channels)),
-      bits_(static_cast<std::size_t>(std::int64_t{like.batch} * like.pixels() * groups_)) {
+      bits_(static_cast<std::size_t>(std::int64_t{batch} * like.pixels() * groups_)) {
   std::vector<std::uint32_t> words((bits_.size() + 1) / 2);
   random.fill_bits(words);
   for (std::size_t i = 0; i < bits_.size(); ++i)
@@ -36,7 +36,7 @@ void Signs::write(TensorView& tensor) const {
   for (int image = 0; image < tensor.batch; ++image)
     for (int g = 0; g < groups_; ++g) {
       const int wanted = std::min(lanes, channels_ - g * lanes);
-      const std::uint16_t* bits = bits_.data() + image * pixels * groups_ + g;
+      const std::uint16_t* bits = bits_.data() + (tensor.first_image + image) * pixels * groups_ + g;
       for (int lane = 0; lane < wanted;) {
         const int channel = g * lanes + lane;
         const int run = std::min(wanted - lane, tensor.block - channel % tensor.block);

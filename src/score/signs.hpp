@@ -16,11 +16,12 @@ namespace assay {
 // (1: +1, 0: -1). Groups are the halves, low first, of the 32-bit numbers that the generator gives.
 class Signs {
  public:
-  Signs(const TensorView& like, Random& random);
+  // Of `batch` images of the view's shape.
+  Signs(const TensorView& like, int batch, Random& random);
 
-  // Overwrites the tensor (padding stays).
+  // Overwrites the view's images (padding stays).
   void write(TensorView& tensor) const;
-  // As pack() of the tensor.
+  // As pack() of the whole batch.
   void pack(const Folding& folding, std::int64_t first, int rows, Panel& panel) const;
 
  private:

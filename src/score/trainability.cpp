@@ -22,6 +22,7 @@ namespace {
 class BlockJacobians final : public Probe {
  public:
   using Probe::Probe;
+  bool takes_pieces() const override { return true; }
   std::vector<OpId> gradient_taps() const override {
     return {context_.blocks.begin(), context_.blocks.end()};
   }
@@ -31,49 +32,61 @@ class BlockJacobians final : public Probe {
   std::string_view failure() const { return failure_; }
 
  private:
-  // Of the block that `seed_` was sent into; `arrived` is the gradient at its input.
-  double jacobian_norm(const TensorView& arrived);
+  // A block that signs were sent into, and what of the estimate of its Jacobian has arrived at its input.
+  struct Block {
+    OpId op;
+    Grid map;
+    int channels;
+    std::optional<Signs> signs;  // until all has arrived
+    std::vector<float> product = {};
+  };
+  void arrive(Block& block, const TensorView& gradient);
 
-  std::vector<double> norms_;  // last block first
+  std::vector<Block> blocks_;  // in the order of the backward pass
+  std::vector<double> norms_;
   std::string_view failure_;
-  std::optional<Signs> seed_;
-  Grid seed_map_;
-  int seed_channels_ = 0;
 };
 
 void BlockJacobians::see_gradient(OpId op, TensorView& gradient) {
-  if (seed_) norms_.push_back(jacobian_norm(gradient));
-  const auto block = std::ranges::find(context_.blocks, op) - context_.blocks.begin();
-  Random random(context_.seed, Purpose::rademacher, 0, static_cast<std::uint64_t>(block));
-  seed_.emplace(gradient, random);
-  seed_map_ = {gradient.height, gradient.width};
-  seed_channels_ = gradient.channels;
-  seed_->write(gradient);
+  auto at = std::ranges::find(blocks_, op, &Block::op);
+  if (at == blocks_.end()) {
+    const auto index = std::ranges::find(context_.blocks, op) - context_.blocks.begin();
+    Random random(context_.seed, Purpose::rademacher, 0, static_cast<std::uint64_t>(index));
+    blocks_.push_back({.op = op,
+                       .map = {gradient.height, gradient.width},
+                       .channels = gradient.channels,
+                       .signs = Signs(gradient, context_.batch, random)});
+    at = blocks_.end() - 1;
+  }
+  if (at != blocks_.begin()) arrive(*(at - 1), gradient);
+  at->signs->write(gradient);
 }
 
-double BlockJacobians::jacobian_norm(const TensorView& arrived) {
-  const Grid map = {arrived.height, arrived.width};
-  const Grid grid = {std::min(map.height, seed_map_.height), std::min(map.width, seed_map_.width)};
-  const Folding in(map, grid), out(seed_map_, grid);
-  const int in_groups = channel_groups(arrived.channels) * in.cell();
-  const int out_groups = channel_groups(seed_channels_) * out.cell();
-  if (std::max(in_groups, out_groups) * lanes > max_spectrum_size) {
+void BlockJacobians::arrive(Block& block, const TensorView& gradient) {
+  const Grid map = {gradient.height, gradient.width};
+  const Grid grid = {std::min(map.height, block.map.height), std::min(map.width, block.map.width)};
+  const Folding in(map, grid), out(block.map, grid);
+  const int features = channel_groups(gradient.channels) * in.cell() * lanes;
+  const int signs = channel_groups(block.channels) * out.cell() * lanes;
+  if (std::max(features, signs) > max_spectrum_size) {
     failure_ = "too_large";
-    return 0;
+    return;
   }
-  const auto columns = static_cast<std::size_t>(out_groups) * lanes;
-  std::vector<float> product(static_cast<std::size_t>(in_groups) * lanes * columns, 0.0f);
-  const std::int64_t rows = std::int64_t{arrived.batch} * grid.height * grid.width;
+  const auto height = static_cast<std::size_t>(features), width = static_cast<std::size_t>(signs);
+  block.product.resize(height * width, 0.0f);
+  const std::int64_t cells = std::int64_t{grid.height} * grid.width, rows = gradient.batch * cells;
   Panel left, right;
   for (std::int64_t first = 0; first < rows; first += chunk_rows) {
     check_stop();
     const int count = static_cast<int>(std::min<std::int64_t>(chunk_rows, rows - first));
-    pack(arrived, in, first, count, left);
-    seed_->pack(out, first, count, right);
-    add_product(left, right, product);
+    pack(gradient, in, first, count, left);
+    block.signs->pack(out, gradient.first_image * cells + first, count, right);
+    add_product(left, right, block.product);
   }
-  return spectral_norm(product, static_cast<std::size_t>(in_groups) * lanes, columns, columns) /
-         static_cast<double>(rows);
+  if (gradient.first_image + gradient.batch < context_.batch) return;
+  norms_.push_back(spectral_norm(block.product, height, width, width) /
+                   static_cast<double>(context_.batch * cells));
+  block.signs.reset();
 }
 
 Outcome read(const Probe& probe) {
