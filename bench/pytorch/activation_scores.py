@@ -61,6 +61,8 @@ def meco(exported):
     for number, op in enumerate(model.operators, 1):
         if op["kind"] == "convolution":
             channels = model.values[number][0].flatten(1)
+            if channels.shape[1] == 1:
+                continue  # nothing varies: no correlation
             count = min(8, len(channels))
             sample = channels[[k * len(channels) // count for k in range(count)]]
             correlation = torch.corrcoef(sample).reshape(count, count).nan_to_num(0)

@@ -5,7 +5,8 @@
 //
 //   params, macs    size and work. The baseline that every other score has to beat.
 //   depth, blocks   how long the network is, in layers and in blocks.
-//   nn_mass         how densely skip links join the layers (nn_degree: how many channels the average one meets).
+//   nn_mass         how densely skip links join the layers.
+//   nn_degree       how many channels the average channel is joined to.
 //   entropy         how much information its features can hold, in closed form: size, depth and resolution.
 //   naswot          how differently the network's activation pattern codes different inputs.
 //   swap            how many different ways single units have to sort inputs: much the number of units.
