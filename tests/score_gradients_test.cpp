@@ -162,7 +162,7 @@ double fisher_spectrum(Worker& worker, const Network& network) {
 
 const Check checks[] = {{"fisher", fisher},
                         // A difference of |g|^2, which is up to a hundred times as large.
-                        {"grasp", grasp, 3e-3},
+                        {"grasp", grasp, 5e-3},
                         // Weights whose gradients hardly differ carry the sum: a few roundings apart or a
                         // few more is a factor.
                         {"zico", zico, 3e-3},

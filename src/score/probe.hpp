@@ -23,7 +23,7 @@ struct Outcome {
 };
 
 // What ScoreConditions::rescaled multiplies weights with: 1 + and 1 - this.
-inline constexpr float weight_step = 0x1p-9f;
+inline constexpr float weight_step = 0x1p-10f;
 // Backward passes of BackwardSeed::sampled_labels.
 inline constexpr int label_draws = 8;
 // Backward passes of BackwardSeed::each_image are one an image: its scores see no more images than these.

@@ -129,7 +129,7 @@ std::string describe(const ScoreConditions& conditions) {
     parts.emplace_back(fmt::format("{} independent inputs", conditions.input_batches));
   if (conditions.most_images > 0)
     parts.emplace_back(fmt::format("at most {} images", conditions.most_images));
-  if (conditions.rescaled) parts.emplace_back("weights times 1 + 2^-9, then times 1 - 2^-9");
+  if (conditions.rescaled) parts.emplace_back("weights times 1 + 2^-10, then times 1 - 2^-10");
   if (conditions.perturbed) parts.emplace_back("a second pass of the input + 0.01 N(0,1)");
   switch (conditions.backward) {
     case BackwardSeed::none:

@@ -96,7 +96,7 @@ struct ScoreConditions {
   bool perturbed = false;  // a second forward pass, of the input plus 0.01 N(0, 1)
   int input_batches = 1;   // so many independent inputs (and labels) are run, one after the other
   int most_images = 0;     // the batch is cut to so many images; 0: it is not
-  // All is run twice, all weights of convolutions and linear operators times 1 + 2^-9, then times 1 - 2^-9;
+  // All is run twice, all weights of convolutions and linear operators times 1 + 2^-10, then times 1 - 2^-10;
   // piecewise linear activations stay on the pieces on which the weights as they are put them.
   bool rescaled = false;
   int images = 0;  // exactly so many, whatever the batch; 0: the batch
