@@ -76,6 +76,8 @@ std::vector<RankTerm> rank_terms(std::span<const std::string> scores) {
     }
     terms.push_back({.direction = info->direction, .by_rank = info->by_rank});
   }
+  if (std::ranges::any_of(terms, &RankTerm::by_rank))
+    for (RankTerm& term : terms) term.by_rank = true;
   return terms;
 }
 

@@ -16,12 +16,13 @@
 //                         chaos; 1/pi is what a ReLU leaves of uncorrelated inputs.
 //
 // Scores of this kind order candidates where some of them are broken, and are no better than dice where all
-// are sound: ranks blow differences of no importance up to the full scale. So they are put together in their
-// own units, which carry from space to space, and enter the rank score as they are:
+// are sound: ranks blow differences of no importance up to the full scale. So the three are put together in
+// their own units, which carry from space to space,
 //
-//   signal_propagation = -2 log(1 + 10 r) - G / 10 + 4 c
+//   signal_propagation = -1.5 log(1 + 10 r) - 0.075 G + 3 c,
 //
-// bench/scores.md holds the evidence and the neighbourhood of the coefficients.
+// scaled such that 1 is worth e times the capacity, and are added to capacity as they are. bench/scores.md
+// holds the evidence and the neighbourhood of the coefficients.
 #include "blocks.hpp"
 #include "scores.hpp"
 #include "spectrum.hpp"
@@ -147,8 +148,8 @@ Outcome unless_constant(const SignalFlow& signal, double value) {
 
 Outcome signal_propagation(const Probe& probe) {
   const SignalFlow& signal = flow(probe);
-  const double value = -2 * std::log1p(10 * signal.gradient_correlation()) - 0.1 * signal.gradient_drift() +
-                       4 * signal.feature_similarity();
+  const double value = -1.5 * std::log1p(10 * signal.gradient_correlation()) -
+                       0.075 * signal.gradient_drift() + 3 * signal.feature_similarity();
   // A gradient that vanishes on the way makes the drift infinite; NaN stays NaN.
   if (!signal.reaches_input() || value < no_signal) return {no_signal, {}};
   return {value, {}};
@@ -210,10 +211,10 @@ ScoreEntry feature_similarity_score() {
 ScoreEntry signal_propagation_score() {
   return {.info = {.name = "signal_propagation",
                    .summary = "whether signals pass undisturbed: the three scores above in one",
-                   .formula = "-2 log(1 + 10 gradient_correlation) - gradient_drift / 10 + 4 "
+                   .formula = "-1.5 log(1 + 10 gradient_correlation) - 0.075 gradient_drift + 3 "
                               "feature_similarity; -20 where no signal passes",
                    .source = source,
-                   .range = "-20 .. 4",
+                   .range = "-20 .. 3",
                    .cost = ScoreCost::backward,
                    .conditions = one_backward_pass(),
                    .by_rank = false},

@@ -4,6 +4,11 @@
 // set of conditions only; higher is better unless the registry says otherwise):
 //
 //   params, macs    size and work. The baseline that every other score has to beat.
+//   capacity        width of all layers at their resolution: size between params and macs.
+//   signal_propagation
+//                   whether signals pass the random network undisturbed, in units of capacity. Made of:
+//   gradient_correlation, gradient_drift, feature_similarity
+//                   whether images are told apart, gradients keep their size, features keep what they share.
 //   depth, blocks   how long the network is, in layers and in blocks.
 //   nn_mass         how densely skip links join the layers.
 //   nn_degree       how many channels the average channel is joined to.
@@ -122,15 +127,15 @@ struct ScoreInfo {
   int direction = +1;        // +1: higher is better, -1: lower is better
   ScoreCost cost = ScoreCost::none;
   std::optional<ScoreConditions> conditions = {};  // absent when nothing is executed
-  // Whether the score enters a rank score by its rank. Otherwise by its value: it is in the units of
-  // log(rank / n), and a difference of 0.1 means the same in every cohort.
+  // Whether it is the rank alone that tells something. Otherwise the score is in units of log(capacity): a
+  // difference of 0.1 means the same in every cohort.
   bool by_rank = true;
 };
 
 // How a score enters a rank score.
 struct RankTerm {
   int direction = +1;
-  bool by_rank = true;
+  bool by_rank = true;  // log(rank / n); otherwise the value itself
 };
 
 // All scores, in the order of the table above.
@@ -138,20 +143,21 @@ std::span<const ScoreInfo> score_registry();
 // Null when there is none of that name.
 const ScoreInfo* find_score(std::string_view name);
 
-// The scores that `search` and `score` combine when none are named: params, synflow, zen. Size, the signal of
-// all paths, and the expressivity of the plain chain fail in different places, need neither data nor a
-// backward pass of the batch, and cost a little over two forward passes. Spearman correlation of their rank
-// score with trained accuracy: 0.84 on NAS-Bench-201 (784 networks, batch 16), 0.89 on the ImageNet space of
-// Accel-NASBench (240 networks, batch 4), where the three scores of AZ-NAS with macs have 0.90 and 0.34.
+// The scores that `search` and `score` combine when none are named: capacity and signal_propagation, both in
+// units of log(capacity) and added as they are, so that the rank score is a number of the network alone,
+// whatever it is compared with. Spearman correlation with trained accuracy (batch 8, at most 64 pixels):
+// 0.935 on NAS-Bench-201 (1,500 networks), 0.93 on the ImageNet space of Accel-NASBench (1,000 networks),
+// where the three scores of AZ-NAS with macs have 0.90 and 0.34. Evidence: bench/scores.md.
 std::vector<std::string> default_scores();
 
 struct ScoreSettings {
   std::vector<std::string> scores = default_scores();
-  int batch = 16;   // images per pass; at least 2
+  int batch = 8;    // images per pass; at least 2
   int repeats = 1;  // independent initialisations and inputs, averaged
   // Networks are executed at no more than this many pixels a side (the longer one; the other in proportion);
-  // 0: at their own resolution. Scores that execute nothing see the network as it is.
-  int resolution = 0;
+  // 0: at their own resolution. Scores that execute nothing see the network as it is. Networks that reduce
+  // their input 32-fold keep 2 x 2 features at 64 pixels; with one pixel left, scores break down.
+  int resolution = 64;
   std::uint64_t seed = 1;
 };
 
@@ -159,7 +165,8 @@ struct ScoreSettings {
 // that stands twice, none at all, a batch or number of repeats out of range.
 void validate(const ScoreSettings& settings);
 
-// Of each named score. Throws InputError for unknown names.
+// Of each named score: by value where all of them can be, by rank otherwise, since values and ranks do not
+// add up. Throws InputError for unknown names.
 std::vector<RankTerm> rank_terms(std::span<const std::string> scores);
 
 // What became of one network.
@@ -211,7 +218,8 @@ class Scorer {
   std::unique_ptr<Implementation> implementation_;
 };
 
-// The rank score of AZ-NAS (Lee and Ham, CVPR 2024), with a weight per score: over a cohort of n networks,
+// One number out of several scores. By rank it is that of AZ-NAS (Lee and Ham, CVPR 2024), with a weight per
+// score: over a cohort of n networks,
 //   sum over scores of weight x log(rank / n),   rank n for the best, average ranks for ties;
 //   the value itself in place of log(rank / n) for scores that do not enter by rank.
 // Higher is better. One bad rank costs more than several good ones gain. For scores that enter by rank only
