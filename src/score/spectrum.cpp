@@ -1,8 +1,12 @@
 #include "spectrum.hpp"
 
+#include "tridiagonal.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <utility>
 
 // GCC 12 takes the undefined vectors inside its own AVX-512 intrinsics for variables that were forgotten.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -13,19 +17,32 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-std::vector<double> eigenvalues(const Eigen::MatrixXd& symmetric) {
-  if (!symmetric.triangularView<Eigen::Lower>().toDenseMatrix().allFinite())
-    return std::vector<double>(static_cast<std::size_t>(symmetric.rows()), nan);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(symmetric, Eigen::EigenvaluesOnly);
-  const auto& values = solver.eigenvalues();
-  return {values.data(), values.data() + values.size()};
+// Nothing when the matrix is not finite. Divided by `scale`, so that squares of its elements are in range.
+std::optional<Tridiagonal> reduced(Eigen::MatrixXd symmetric, double& scale) {
+  const auto lower = symmetric.triangularView<Eigen::Lower>();
+  if (!lower.toDenseMatrix().allFinite()) return std::nullopt;
+  scale = symmetric.size() == 0 ? 0 : lower.toDenseMatrix().cwiseAbs().maxCoeff();
+  if (scale == 0) scale = 1;
+  symmetric /= scale;
+  if (symmetric.rows() == 1) return Tridiagonal{{symmetric(0, 0)}, {}};
+  Tridiagonal result;
+  if (symmetric.rows() == 0) return result;
+  const Eigen::Tridiagonalization<Eigen::MatrixXd> form(symmetric);
+  for (const double value : form.diagonal()) result.diagonal.push_back(value);
+  for (const double value : form.subDiagonal()) result.squares.push_back(value * value);
+  return result;
 }
 
 }  // namespace
 
 std::vector<double> eigenvalues(const SquareMatrix& symmetric) {
   const auto n = static_cast<Eigen::Index>(symmetric.size());
-  return eigenvalues(Eigen::MatrixXd(Eigen::Map<const Eigen::MatrixXd>(symmetric.data(), n, n)));
+  double scale = 1;
+  auto tridiagonal = reduced(Eigen::Map<const Eigen::MatrixXd>(symmetric.data(), n, n), scale);
+  if (!tridiagonal) return std::vector<double>(symmetric.size(), nan);
+  std::vector<double> values = eigenvalues(std::move(*tridiagonal));
+  for (double& value : values) value *= scale;
+  return values;
 }
 
 SquareMatrix gram(std::span<const float> matrix, int rows) {
@@ -68,8 +85,9 @@ double spectral_norm(std::span<const float> matrix, std::size_t rows, std::size_
   const Eigen::MatrixXf wide = a;
   const Eigen::MatrixXf gram =
       rows < columns ? Eigen::MatrixXf(wide * wide.transpose()) : Eigen::MatrixXf(wide.transpose() * wide);
-  const double largest = eigenvalues(Eigen::MatrixXd(gram.cast<double>())).back();
-  return std::sqrt(std::isnan(largest) ? nan : std::max(largest, 0.0));
+  double scale = 1;
+  const auto tridiagonal = reduced(gram.cast<double>(), scale);
+  return tridiagonal ? std::sqrt(std::max(largest_eigenvalue(*tridiagonal) * scale, 0.0)) : nan;
 }
 
 double log_determinant(const SquareMatrix& symmetric) {
