@@ -101,6 +101,16 @@ TEST_CASE("depthwise convolutions") {
   check_convolution({24, 14, 14}, 24, Window::square(3, 2, 2), 24, false, 2);
 }
 
+TEST_CASE("depthwise convolutions of maps smaller than their window") {
+  for (const int channels : {1, 3, 8, 16, 17, 33, 96, 240})
+    for (const auto& [height, width] : {std::pair{1, 1}, {2, 2}, {1, 2}, {3, 1}})
+      for (const int kernel : {3, 5, 7})
+        for (const int stride : {1, 2})
+          for (const int batch : {1, 3})
+            check_convolution({channels, height, width}, channels, Window::square(kernel, stride), channels,
+                              stride == 1, batch);
+}
+
 TEST_CASE("grouped convolutions") {
   for (const auto& [in, out, groups] :
        {std::tuple{32, 64, 2}, {24, 24, 3}, {16, 32, 4}, {17, 34, 17}, {40, 20, 5}}) {

@@ -1,7 +1,7 @@
-// Weight gradient of depthwise convolutions on channel blocks, with weights stored tap by tap (Goihw16g).
-#include "assay/base/error.hpp"
-
-#include "contraction.hpp"
+// Weight gradient of depthwise convolutions on channel blocks. It is summed tap by tap (Goihw16g), which is
+// how oneDNN stores the weights; where windows reach far beyond a tiny map it stores them otherwise, and the
+// gradient is reordered.
+#include "contraction_primitive.hpp"
 #include "kernels.hpp"
 #include "vec.hpp"
 
@@ -18,18 +18,28 @@ class DepthwiseWeightGradient : public Kernel {
                           const ParameterTensor& weight, const ParameterTensor* bias)
       : c_(contraction), buffers_(buffers), weight_(weight), bias_(bias) {}
 
-  void bind(Program&, Worker::Implementation&, int) override {
-    const dnnl_blocking_desc_t& blocking = weight_.layout.data.format_desc.blocking;
-    if (blocking.inner_nblks != 1 || blocking.inner_blks[0] != B || blocking.inner_idxs[0] != 0 ||
-        blocking.strides[4] != B || blocking.strides[3] != std::int64_t{c_.window.kernel_w} * B) {
-      throw InternalError("oneDNN stores depthwise weights in an unexpected layout.");
-    }
+  void bind(Program&, Worker::Implementation& worker, int) override {
+    worker_ = &worker;
+    layout_ =
+        with_real_dims({{c_.in.padded, 1, 1, c_.window.kernel_h, c_.window.kernel_w},
+                        dnnl::memory::data_type::f32,
+                        B == 16 ? dnnl::memory::format_tag::Goihw16g : dnnl::memory::format_tag::Goihw8g},
+                       c_);
+    if (layout_ != weight_.layout) scratch_ = static_cast<std::int64_t>(layout_.get_size() / sizeof(float));
   }
+  std::int64_t scratch_floats() const override { return scratch_; }
 
   void run(const Frame& frame) override {
+    float* gradient = scratch_ > 0 ? worker_->scratch(scratch_) : weight_.gradient;
+    add_up(frame, gradient);
+    if (scratch_ > 0) worker_->reorder(layout_, gradient, weight_.layout, weight_.gradient);
+  }
+
+ private:
+  void add_up(const Frame& frame, float* gradient) const {
     const std::int64_t taps = std::int64_t{c_.window.kernel_h} * c_.window.kernel_w;
     for (int c = 0; c < c_.in.padded; c += B) {
-      float* dw = weight_.gradient + c * taps;
+      float* dw = gradient + c * taps;
       std::fill_n(dw, taps * B, 0.0f);
       if (bias_ != nullptr) std::fill_n(bias_->gradient + c, B, 0.0f);
       for (int n = 0; n < frame.images; ++n) {
@@ -41,7 +51,6 @@ class DepthwiseWeightGradient : public Kernel {
     }
   }
 
- private:
   void add_plane(const float* x, const float* dy, float* dw) const {
     const Window& w = c_.window;
     const std::int64_t x_row = std::int64_t{c_.in.width} * B, dw_row = std::int64_t{w.kernel_w} * B;
@@ -126,6 +135,9 @@ class DepthwiseWeightGradient : public Kernel {
   ContractionBuffers buffers_;
   const ParameterTensor& weight_;
   const ParameterTensor* bias_;
+  Worker::Implementation* worker_ = nullptr;
+  dnnl::memory::desc layout_;
+  std::int64_t scratch_ = 0;  // floats; 0 where the weights have our layout
 };
 
 }  // namespace
