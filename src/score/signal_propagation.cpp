@@ -6,29 +6,32 @@
 // different images lose what they had in common. One forward and one backward pass of the batch, without
 // gradients of weights, show all three:
 //
-//   gradient_correlation  r: root mean square, over pairs of images, of the correlation of their gradients of
-//                         the input. A healthy network has about 1 / sqrt(input elements).
-//   gradient_drift        G: sum over blocks of |log(s_b / s_b+1)|, s_b = |h_b| |g_b| with the output h_b of
-//                         the block and its gradient g_b. s does not change when a block's output is scaled,
-//                         and stays where signals pass undisturbed; each factor of e costs 1.
-//   feature_similarity    c: mean cosine, over pairs of images, of the features before global pooling. Lost
-//   in
-//                         chaos; 1/pi is what a ReLU leaves of uncorrelated inputs.
+//   gradient_correlation, r: root mean square, over pairs of images, of the correlation of their gradients of
+//     the input. A healthy network has about 1 / sqrt(input elements).
+//   gradient_drift, G: sum over blocks of |log(s_b / s_b+1)|, s_b = |h_b| |g_b| with the output h_b of the
+//     block and its gradient g_b. s does not change when a block's output is scaled, and stays where signals
+//     pass undisturbed; each factor of e costs 1.
+//   feature_similarity, c: mean correlation, over pairs of images, of the features before global pooling.
+//   Lost
+//     in chaos. Correlation, since cosines would tell activation functions apart: images without anything in
+//     common have a cosine of 1/pi behind a ReLU and 0.12 behind a SiLU, for their features have a mean.
 //
 // Scores of this kind order candidates where some of them are broken, and are no better than dice where all
 // are sound: ranks blow differences of no importance up to the full scale. So the three are put together in
 // their own units, which carry from space to space,
 //
-//   signal_propagation = -1.5 log(1 + 10 r) - 0.075 G + 3 c,
+//   signal_propagation = -1.5 log(1 + 10 r) - 0.075 G + 2 min(c, 1/8),
 //
-// scaled such that 1 is worth e times the capacity, and are added to capacity as they are. bench/scores.md
-// holds the evidence and the neighbourhood of the coefficients.
+// scaled such that 1 is worth e times the capacity, and are added to capacity as they are. Features that
+// share an eighth are sound: what goes beyond is a matter of width and pooling, not of trainability.
+// bench/scores.md holds the evidence and the neighbourhood of the coefficients.
 #include "blocks.hpp"
 #include "scores.hpp"
 #include "spectrum.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 namespace assay {
@@ -37,6 +40,8 @@ namespace {
 // What a network gets whose output does not depend on its input, or whose gradients do not reach it: beyond
 // everything that can be trained.
 constexpr double no_signal = -20;
+
+constexpr double enough_similarity = 0.125;
 
 double sum_of_squares(const TensorView& tensor) {
   // Short runs of floats, vectorised; doubles above them. Padding is zero.
@@ -53,10 +58,25 @@ double sum_of_squares(const TensorView& tensor) {
     for (; i < last; ++i) squares[0] += tensor.data[i] * tensor.data[i];
     for (const float square : squares) sum += square;
   }
-  return sum;
+  // Unless squares left the range of floats, which says nothing yet about the signal.
+  if (sum > 1e-20 && std::isfinite(sum)) return sum;
+  return std::accumulate(tensor.data, tensor.data + count, 0.0,
+                         [](double total, double x) { return total + x * x; });
 }
 
-// Mean of f(cosine) over pairs of rows; a row of zeros is taken to be like every other.
+// Products of `count` rows, each less its mean, with each other.
+SquareMatrix centred_products(std::vector<float> rows, int count) {
+  const std::size_t elements = rows.size() / static_cast<std::size_t>(count);
+  for (std::size_t begin = 0; begin < rows.size(); begin += elements) {
+    const std::span<float> row(rows.data() + begin, elements);
+    const auto mean =
+        static_cast<float>(std::accumulate(row.begin(), row.end(), 0.0) / static_cast<double>(elements));
+    for (float& x : row) x -= mean;
+  }
+  return gram(rows, count);
+}
+
+// Mean of f(correlation) over pairs of rows; a constant row is taken to be like every other.
 template <class F>
 double mean_over_pairs(const SquareMatrix& products, F f) {
   const std::size_t n = products.size();
@@ -104,27 +124,18 @@ class SignalFlow final : public Probe {
 void SignalFlow::see_output(OpId op, const TensorView& output) {
   if (is_block(op)) outputs_.push_back(sum_of_squares(output));
   if (op != features_) return;
-  // Images are contiguous in every layout, and in the same one.
-  const std::span<const float> features(output.data, static_cast<std::size_t>(output.stored()));
-  feature_similarity_ = mean_over_pairs(gram(features, output.batch), [](double cosine) { return cosine; });
+  std::vector<float> features(static_cast<std::size_t>(output.elements()));
+  output.copy_to(features);
+  feature_similarity_ = mean_over_pairs(centred_products(std::move(features), output.batch),
+                                        [](double correlation) { return correlation; });
 }
 
 void SignalFlow::after_backward(Executable& executable) {
   const std::span<const float> gradient = executable.input_gradient();
-  std::vector<float> rows(gradient.begin(), gradient.end());
-  const std::size_t elements = rows.size() / static_cast<std::size_t>(context_.batch);
-  for (std::size_t begin = 0; begin < rows.size(); begin += elements) {
-    const std::span<float> row(rows.data() + begin, elements);
-    double sum = 0;
-    for (const float x : row) {
-      sum += x;
-      reaches_input_ |= x != 0;
-    }
-    const auto mean = static_cast<float>(sum / static_cast<double>(elements));
-    for (float& x : row) x -= mean;
-  }
-  gradient_correlation_ = std::sqrt(mean_over_pairs(
-      gram(rows, context_.batch), [](double correlation) { return correlation * correlation; }));
+  reaches_input_ = std::ranges::any_of(gradient, [](float x) { return x != 0; });
+  gradient_correlation_ =
+      std::sqrt(mean_over_pairs(centred_products({gradient.begin(), gradient.end()}, context_.batch),
+                                [](double correlation) { return correlation * correlation; }));
 }
 
 double SignalFlow::gradient_drift() const {
@@ -133,6 +144,7 @@ double SignalFlow::gradient_drift() const {
     const std::size_t from_end = outputs_.size() - 1 - b;
     const double here = outputs_[b] * gradients_[from_end];
     const double before = outputs_[b - 1] * gradients_[from_end + 1];
+    if (here == 0 || before == 0) return std::numeric_limits<double>::infinity();
     drift += 0.5 * std::abs(std::log(before / here));
   }
   return drift;
@@ -149,7 +161,8 @@ Outcome unless_constant(const SignalFlow& signal, double value) {
 Outcome signal_propagation(const Probe& probe) {
   const SignalFlow& signal = flow(probe);
   const double value = -1.5 * std::log1p(10 * signal.gradient_correlation()) -
-                       0.075 * signal.gradient_drift() + 3 * signal.feature_similarity();
+                       0.075 * signal.gradient_drift() +
+                       2 * std::min(signal.feature_similarity(), enough_similarity);
   // A gradient that vanishes on the way makes the drift infinite; NaN stays NaN.
   if (!signal.reaches_input() || value < no_signal) return {no_signal, {}};
   return {value, {}};
@@ -197,7 +210,7 @@ ScoreEntry gradient_drift_score() {
 ScoreEntry feature_similarity_score() {
   return {.info = {.name = "feature_similarity",
                    .summary = "what the features of different images keep in common",
-                   .formula = "mean cosine of two images' features before global pooling",
+                   .formula = "mean correlation of two images' features before global pooling",
                    .source = source,
                    .range = "-1 .. 1",
                    .cost = ScoreCost::backward,
@@ -211,10 +224,10 @@ ScoreEntry feature_similarity_score() {
 ScoreEntry signal_propagation_score() {
   return {.info = {.name = "signal_propagation",
                    .summary = "whether signals pass undisturbed: the three scores above in one",
-                   .formula = "-1.5 log(1 + 10 gradient_correlation) - 0.075 gradient_drift + 3 "
-                              "feature_similarity; -20 where no signal passes",
+                   .formula = "-1.5 log(1 + 10 gradient_correlation) - 0.075 gradient_drift + 2 min("
+                              "feature_similarity, 1/8); -20 where no signal passes",
                    .source = source,
-                   .range = "-20 .. 3",
+                   .range = "-20 .. 0.25",
                    .cost = ScoreCost::backward,
                    .conditions = one_backward_pass(),
                    .by_rank = false},

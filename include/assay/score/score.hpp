@@ -152,7 +152,7 @@ std::vector<std::string> default_scores();
 
 struct ScoreSettings {
   std::vector<std::string> scores = default_scores();
-  int batch = 8;    // images per pass; at least 2
+  int batch = 16;   // images per pass; at least 2
   int repeats = 1;  // independent initialisations and inputs, averaged
   // Networks are executed at no more than this many pixels a side (the longer one; the other in proportion);
   // 0: at their own resolution. Scores that execute nothing see the network as it is. Networks that reduce
