@@ -79,19 +79,22 @@ Network mobile_network() {
   return std::move(b).finish(output);
 }
 
-const std::array<std::vector<std::string>, 12> score_sets = {{
+const std::array<std::vector<std::string>, 14> score_sets = {{
     {"expressivity", "progressivity", "trainability"},
     {"expressivity", "progressivity"},
     {"naswot"},
     {"jacob_cov"},
     {"synflow"},
     {"zen"},
+    {"synflow", "zen"},
     {"grad_norm", "snip"},
     {"fisher"},
     {"grasp"},
     {"zico"},
     {"ntk_condition"},
     {"fisher_spectrum"},
+    {"naswot", "jacob_cov", "synflow", "grad_norm", "snip", "zen", "expressivity", "progressivity",
+     "trainability"},
 }};
 
 void score(benchmark::State& state, const Network& network, const std::vector<std::string>& scores) {
