@@ -147,12 +147,11 @@ void export_network(Worker& worker, const Network& declared, const Settings& set
   out["input"] = random_batch(tensors, Purpose::input, network.input_shape(), settings);
   // What single scores want of their own: more images, and the two that span a circle of tiny ones.
   const ScoreConditions swap = *find_score("swap")->conditions;
-  out["swap_input"] =
-      random_images(tensors, Purpose::input, network.input_shape(), swap.images, settings);
+  out["swap_input"] = random_images(tensors, Purpose::input, network.input_shape(), swap.images, settings);
   const ScoreConditions circle = *find_score("linear_regions")->conditions;
   out["circle_images"] = circle.images;
-  out["circle_input"] = random_images(tensors, Purpose::input,
-                                      at_most(network, circle.resolution).input_shape(), 2, settings);
+  out["circle_input"] =
+      random_images(tensors, Purpose::input, at_most(network, circle.resolution).input_shape(), 2, settings);
   out["perturbation"] = random_batch(tensors, Purpose::perturbation, network.input_shape(), settings);
   out["labels"] = labels(tensors, network.output_shape().channels, 0, settings);
   out["second_input"] = second_input(tensors, network.input_shape(), settings);
@@ -163,7 +162,8 @@ void export_network(Worker& worker, const Network& declared, const Settings& set
   for (const OpId op : block_outputs(network))
     out["signs"].push_back(signs(tensors, network.shape(op), block++, settings));
 
-  const Scorer all({.scores = all_scores(), .batch = settings.batch, .seed = settings.seed});
+  // Networks are exported at their own resolution, so that is what they are scored at.
+  const Scorer all({.scores = all_scores(), .batch = settings.batch, .resolution = 0, .seed = settings.seed});
   const ScoreRecord record = all.score(worker, declared);
   out["status"] = record.status;
   for (std::size_t k = 0; k < record.values.size(); ++k)
@@ -171,6 +171,7 @@ void export_network(Worker& worker, const Network& declared, const Settings& set
 
   const Scorer az_nas({.scores = {"expressivity", "progressivity", "trainability"},
                        .batch = settings.batch,
+                       .resolution = 0,
                        .seed = settings.seed});
   az_nas.score(worker, declared);
   const std::clock_t start = std::clock();

@@ -28,6 +28,7 @@ from activation_scores import activation_scores
 from az_nas import az_nas
 from exported import Exported
 from gradient_scores import gradient_scores
+from signal_scores import signal_scores
 from structure_scores import structure_scores
 
 TOLERANCE = 1e-3
@@ -43,6 +44,7 @@ def all_scores(exported):
         **az_nas(exported)(),
         **activation_scores(exported),
         **gradient_scores(exported),
+        **signal_scores(exported),
         **structure_scores(exported),
     }
 

@@ -103,9 +103,26 @@ def entropy(graph):
     return total
 
 
+def capacity(graph):
+    """From weights and multiply-accumulates, counted one by one; of one image, biases left out."""
+    total = 0
+    for n, op in enumerate(graph.operators):
+        if graph.kind(n) == "convolution":
+            weights = graph.shapes[n][0] * graph.shapes[graph.inputs[n][0]][0] // op.get("groups", 1)
+            weights *= math.prod(op["kernel"])
+        elif graph.kind(n) == "linear":
+            weights = graph.shapes[n][0] * graph.elements(graph.inputs[n][0])
+        else:
+            continue
+        macs = weights * math.prod(graph.resolution(n))
+        total += (weights * macs) ** 0.25
+    return math.log(max(total, 1))
+
+
 def structure_scores(exported):
     graph = Graph(exported)
     return {
+        "capacity": capacity(graph),
         "entropy": entropy(graph),
         "nn_mass": sum(2 * s / (d + 1) for _, d, s in graph.stages()),
         "nn_degree": sum(n / d + s / n for n, d, s in graph.stages() if d),

@@ -24,7 +24,8 @@ std::span<const OpId> feature_inputs(const Network& network, OpId id);
 Network logits(const Network& network);
 
 // The features that the classifier sees: walking back from the output through operators with one input, the
-// first one with more than one pixel (before global pooling or flattening); the output where there is none.
+// first one with more than one pixel (before global pooling or flattening). Where there is none, the operator
+// with several inputs that ends the walk; the output where the input does.
 OpId feature_output(const Network& network);
 
 // The network with at most `limit` pixels a side; where it does not work at that (a map would vanish), with

@@ -12,9 +12,9 @@
 //     block and its gradient g_b. s does not change when a block's output is scaled, and stays where signals
 //     pass undisturbed; each factor of e costs 1.
 //   feature_similarity, c: mean correlation, over pairs of images, of the features before global pooling.
-//   Lost
-//     in chaos. Correlation, since cosines would tell activation functions apart: images without anything in
-//     common have a cosine of 1/pi behind a ReLU and 0.12 behind a SiLU, for their features have a mean.
+//     Lost in chaos. Correlation, since cosines would tell activation functions apart: images without
+//     anything in common have a cosine of 1/pi behind a ReLU and 0.12 behind a SiLU, for their features have
+//     a mean.
 //
 // Scores of this kind order candidates where some of them are broken, and are no better than dice where all
 // are sound: ranks blow differences of no importance up to the full scale. So the three are put together in
