@@ -1,25 +1,15 @@
 #include "assay/base/error.hpp"
-#include "assay/score/score.hpp"
 
-#include "score_networks.hpp"
+#include "score_records.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <chrono>
-#include <cmath>
 #include <thread>
 
-#include <doctest/doctest.h>
-
 using namespace assay;
+using namespace assay::test;
 
 namespace {
-
-std::vector<std::string> all_scores() {
-  std::vector<std::string> names;
-  for (const ScoreInfo& info : score_registry()) names.emplace_back(info.name);
-  return names;
-}
 
 std::vector<std::uint64_t> bits(const std::vector<double>& values) {
   std::vector<std::uint64_t> result;
@@ -34,37 +24,6 @@ std::string message_of(auto&& action) {
     return error.what();
   }
   return {};
-}
-
-// Every score has a finite value, or none and a named reason.
-void check_well_formed(const ScoreRecord& record, const std::vector<std::string>& scores) {
-  REQUIRE(record.values.size() == scores.size());
-  for (std::size_t k = 0; k < scores.size(); ++k) {
-    CAPTURE(scores[k]);
-    CAPTURE(record.status);
-    const std::string status = record.status + ";";
-    const bool named = status.find(" " + scores[k] + " ") != std::string::npos ||
-                       status.find(" " + scores[k] + ";") != std::string::npos;
-    CHECK(std::isfinite(record.values[k]) == !named);
-    CHECK_FALSE(std::isinf(record.values[k]));
-  }
-}
-
-ScoreRecord score_all(const Network& network, int batch = 4) {
-  Worker worker;
-  const Scorer scorer({.scores = all_scores(), .batch = batch, .seed = 3});
-  ScoreRecord record = scorer.score(worker, network);
-  check_well_formed(record, all_scores());
-  return record;
-}
-
-double value_of(const ScoreRecord& record, std::string_view score) {
-  const auto names = all_scores();
-  return record.values[static_cast<std::size_t>(std::ranges::find(names, score) - names.begin())];
-}
-
-bool mentions(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 }  // namespace
@@ -222,93 +181,6 @@ TEST_CASE("repeats are the mean over seeds") {
   const double mean = often.score(worker, network).values[0], first = once.score(worker, network).values[0];
   CHECK(mean != first);
   CHECK(mean == doctest::Approx(first).epsilon(0.2));
-}
-
-TEST_CASE("a network without nonlinearity") {
-  NetworkBuilder b({3, 8, 8}, "linear");
-  OpId x = test::conv_bn(b, 0, 8, 3);
-  b.mark_block(x, "a");
-  x = test::conv_bn(b, x, 8, 3);
-  b.mark_block(x, "b");
-  const ScoreRecord record = score_all(std::move(b).finish(test::classifier(b, x, 10)));
-  CHECK(mentions(record.status, "no_activation: naswot"));
-  CHECK(std::isfinite(value_of(record, "snip")));
-  CHECK(std::isfinite(value_of(record, "trainability")));
-}
-
-TEST_CASE("a network whose output is constant") {
-  NetworkBuilder b({3, 8, 8}, "zero");
-  OpId x = test::conv_bn(b, 0, 8, 3);
-  b.mark_block(x, "stem");
-  x = b.zero(x, 8, 1, "none");
-  b.mark_block(x, "cell");
-  x = b.activation(x, Activation::relu, "relu");
-  const ScoreRecord record = score_all(std::move(b).finish(test::classifier(b, x, 10)));
-  CHECK(value_of(record, "params") > 0);
-  CHECK_FALSE(record.ok());
-  CHECK(mentions(record.status, "jacob_cov"));
-}
-
-TEST_CASE("one channel everywhere, and an input of one pixel") {
-  NetworkBuilder narrow({1, 6, 6}, "narrow");
-  OpId x = narrow.activation(test::conv_bn(narrow, 0, 1, 3), Activation::relu, "relu");
-  narrow.mark_block(x, "a");
-  x = narrow.activation(test::conv_bn(narrow, x, 1, 3), Activation::relu, "relu");
-  narrow.mark_block(x, "b");
-  const ScoreRecord thin = score_all(std::move(narrow).finish(test::classifier(narrow, x, 2)));
-  CHECK(value_of(thin, "expressivity") == 0.0);
-
-  NetworkBuilder point({5, 1, 1}, "point");
-  x = point.activation(test::conv_bn(point, 0, 20, 1), Activation::silu, "silu");
-  point.mark_block(x, "a");
-  x = point.activation(test::conv_bn(point, x, 20, 1), Activation::silu, "silu");
-  point.mark_block(x, "b");
-  score_all(std::move(point).finish(point.linear(x, 3, "classifier")));
-}
-
-TEST_CASE("numbers that overflow are a status") {
-  NetworkBuilder b({3, 8, 8}, "deep");
-  OpId x = 0;
-  for (int i = 0; i < 60; ++i) {
-    x = b.activation(b.convolution(x, 64, Window::square(3), "conv"), Activation::relu, "relu");
-    x = b.sum(x, x, "twice");
-    x = b.sum(x, x, "twice");
-    x = b.sum(x, x, "twice");
-    if (i % 10 == 9) b.mark_block(x, "block");
-  }
-  const ScoreRecord record = score_all(std::move(b).finish(test::classifier(b, x, 10)), 2);
-  CHECK(mentions(record.status, "not_finite:"));
-  for (const char* score : {"synflow", "zen", "grad_norm"}) {
-    CAPTURE(score);
-    CHECK(std::isnan(value_of(record, score)));
-  }
-}
-
-TEST_CASE("networks without blocks, without weights, with one block, with a softmax") {
-  NetworkBuilder bare({3, 4, 4}, "bare");
-  const OpId pooled = bare.global_average_pool(0, "pool");
-  const ScoreRecord record = score_all(std::move(bare).finish(pooled));
-  CHECK(mentions(record.status, "no_weights: synflow grad_norm snip"));
-
-  NetworkBuilder one({3, 4, 4}, "one");
-  OpId x = one.activation(test::conv_bn(one, 0, 8, 3), Activation::relu, "relu");
-  one.mark_block(x, "only");
-  one.mark_block(x, "identity");
-  const ScoreRecord single = score_all(std::move(one).finish(test::classifier(one, x, 10)));
-  CHECK(mentions(single.status, "too_few_blocks: progressivity trainability"));
-
-  const auto with_softmax = [](bool softmax) {
-    NetworkBuilder b({3, 6, 6}, "softmax");
-    OpId y = b.activation(test::conv_bn(b, 0, 8, 3), Activation::relu, "relu");
-    y = test::classifier(b, y, 10);
-    if (softmax) y = b.add({.kind = OpKind::softmax}, {y}, "softmax");
-    return std::move(b).finish(y);
-  };
-  Worker worker;
-  // Weights are drawn per fingerprint, so compare what hardly depends on them.
-  const Scorer scorer({.scores = {"grad_norm"}, .batch = 32});
-  CHECK(scorer.score(worker, with_softmax(true)).values[0] ==
-        doctest::Approx(scorer.score(worker, with_softmax(false)).values[0]).epsilon(0.5));
 }
 
 TEST_CASE("trainability prefers gradients that keep their size") {

@@ -122,6 +122,23 @@ TEST_CASE("small cohorts") {
   check_equal(rank_scores(cohort({{1, 9, 1}, {2, 8, 2}}), terms), {3 * std::log(0.5), 0.0});
 }
 
+TEST_CASE("scores that enter by value need no cohort") {
+  const std::vector<RankTerm> values = {{1, false}, {-1, false}};
+  check_equal(rank_scores(cohort({{3, 4}}), values), {-1.0});
+  check_equal(rank_scores(cohort({{3, 4}, {3, 4}, {5, 0}, {missing, 4}}), values),
+              {-1.0, -1.0, 5.0, missing});
+  check_equal(rank_scores(cohort({{missing, missing}}), values), {missing});
+  check_equal(rank_scores(cohort({{3, 4}}), values, std::vector<double>{2, 0.5}), {4.0});
+  RankArchive archive(values);
+  CHECK(archive.score_of(std::vector{3.0, 4.0}) == -1);
+  CHECK(std::isnan(archive.score_of(std::vector{missing, 4.0})));
+
+  // By value only where all of them can: values and ranks do not add up.
+  for (const RankTerm& term : rank_terms(default_scores())) CHECK_FALSE(term.by_rank);
+  for (const RankTerm& term : rank_terms(std::vector<std::string>{"capacity", "gradient_drift"}))
+    CHECK(term.by_rank);
+}
+
 TEST_CASE("an archive that grows ranks as one that was there at once") {
   const auto records = random_cohort(50, 9);
   RankArchive growing(terms);
