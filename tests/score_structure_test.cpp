@@ -54,6 +54,31 @@ TEST_CASE("a plain chain") {
   CHECK(v.entropy == doctest::Approx(std::log(8 * 8 * 16) * first + 8 * std::log(4 * 4 * 32) * second));
 }
 
+TEST_CASE("capacity adds up widths at their resolution") {
+  const auto capacity = [](const Network& network) {
+    Worker worker;
+    return Scorer({.scores = {"capacity"}}).score(worker, network).values.at(0);
+  };
+  const auto network = [](bool idle) {
+    NetworkBuilder b({3, 8, 8}, "capacity");
+    OpId x = b.convolution(0, 16, Window::square(3), "conv", 1, idle);  // a bias is no width
+    x = conv(b, x, 32, 3, 2, 4);
+    if (idle) {
+      conv(b, x, 500);  // nothing reads it
+      x = b.sum(x, conv(b, b.zero(x, 32, 1, "none"), 32), "sum");
+    }
+    return ended(std::move(b), x);
+  };
+  // sqrt(weights) x sqrt(side of the output), of each layer.
+  const double expected =
+      std::log(std::sqrt(3 * 16 * 9 * 8) + std::sqrt(4 * 32 * 9 * 4) + std::sqrt(32 * 10));
+  CHECK(capacity(network(false)) == doctest::Approx(expected));
+  CHECK(capacity(network(true)) == doctest::Approx(expected));
+
+  NetworkBuilder bare({3, 4, 4}, "bare");
+  CHECK(capacity(std::move(bare).finish(0)) == 0);
+}
+
 TEST_CASE("a residual link adds variances and joins layers") {
   NetworkBuilder b({8, 6, 6}, "residual");
   const OpId branch = conv(b, b.activation(conv(b, 0, 8), Activation::relu, "relu"), 8);
