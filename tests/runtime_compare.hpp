@@ -7,6 +7,7 @@
 #include "runtime_reference.hpp"
 
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -123,6 +124,10 @@ inline void compare_with_reference(Worker& worker, const Network& network, Compi
     CAPTURE(static_cast<int>(p.role));
     std::vector<float> plain(static_cast<std::size_t>(p.elements()));
     executable.get_gradient(i, plain);
+    // Nothing but zeros pads it as it is stored.
+    const auto magnitude = [](double sum, float x) { return sum + std::abs(static_cast<double>(x)); };
+    CHECK(std::accumulate(p.gradient.begin(), p.gradient.end(), 0.0, magnitude) ==
+          doctest::Approx(std::accumulate(plain.begin(), plain.end(), 0.0, magnitude)).epsilon(1e-9));
     const Doubles& expected = reference.parameter_gradients[{p.op, p.role}];
     // A gradient that is a sum of cancelling terms (a bias before batch norm) is only as exact as its terms.
     const Doubles& magnitudes = reference.gradient_magnitudes[{p.op, p.role}];
