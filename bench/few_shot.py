@@ -33,6 +33,11 @@ for draw in range(1, options.draws + 1):
         if line["score"] in found:
             found[line["score"]].append(line["spearman"])
 
+pairs = list(zip(found["rank_score"], found["learned_rank_score"]))
+if pairs:
+    gains = sorted(learned - default for default, learned in pairs)
+    print(f"learned over default: worst draw {gains[0]:+.4f}, tenth part {gains[len(gains) // 10]:+.4f}, "
+          f"worse in {sum(gain < 0 for gain in gains)} of {len(gains)} draws")
 for name, values in found.items():
     if values:
         print(f"{name}: mean Spearman {statistics.mean(values):.4f}, worst {min(values):.4f}, "

@@ -141,16 +141,15 @@ TEST_CASE("weights are learned, written, and used by score") {
   CHECK(file.at("format") == "assay-rank-weights");
   CHECK(file.at("space").at("name") == "tiny");
   CHECK(file.at("settings").at("batch") == 4);
-  CHECK(file.at("weights").size() == file.at("settings").at("scores").size());
+  CHECK(file.at("version") == 2);
+  REQUIRE(file.at("weights").size() == file.at("settings").at("scores").size());
   CHECK(file.at("learned_from").at("rows") == 48);
   CHECK(file.at("learned_from").at("cohort").get<int>() > 48 + 200);  // with random candidates
   CHECK(file.at("learned_from").at("cross_validated_spearman").get<double>() > 0.9);
   const auto weight = [&](const std::string& score) {
-    const auto scores = file.at("settings").at("scores").get<std::vector<std::string>>();
-    const auto found = std::ranges::find(scores, score);
-    return found == scores.end()
-               ? 0.0
-               : file.at("weights")[static_cast<std::size_t>(found - scores.begin())].get<double>();
+    for (const json& entry : file.at("weights"))
+      if (entry.at("score") == score) return entry.at("weight").get<double>();
+    return 0.0;
   };
   CHECK(weight("params") > 1);
   CHECK(weight("macs") < weight("params"));
@@ -181,6 +180,45 @@ TEST_CASE("weights are learned, written, and used by score") {
   CHECK(mentions(elsewhere.err, "learned in another space, tiny"));
 }
 
+TEST_CASE("learning begins at the default rank score and may turn the structure's scores round") {
+  const Fixture f;
+  const auto learn = [&](const std::string& column) {
+    const Outcome outcome = f.run(
+        "validate space.toml --known known.csv --scores capacity,signal_propagation,depth,zen --batch 4 "
+        "--quiet --format json --fit-weights w.json --accuracy " +
+        column);
+    INFO(outcome.err);
+    REQUIRE(outcome.exit_code == 0);
+    return json::parse(f.folder.read("w.json"));
+  };
+  const auto entry = [](const json& file, const std::string& score) {
+    for (const json& each : file.at("weights"))
+      if (each.at("score") == score) return each;
+    return json();
+  };
+  const json file = learn("accuracy");
+  CHECK(entry(file, "capacity").at("enters_by") == "value");
+  CHECK(entry(file, "capacity").at("better") == "higher");
+  if (const json zen = entry(file, "zen"); !zen.is_null()) CHECK(zen.at("enters_by") == "log_rank");
+  const std::string search = "score space.toml --sample 20 --quiet --format json --rank-weights w.json";
+  REQUIRE(f.run(search).exit_code == 0);
+
+  // What the file says is what is computed: capacity by value and turned round, and next to nothing of depth.
+  json edited = file;
+  edited["settings"]["scores"] = {"capacity", "depth"};
+  edited["weights"] =
+      json::array({{{"score", "capacity"}, {"better", "lower"}, {"enters_by", "value"}, {"weight", 2.0}},
+                   {{"score", "depth"}, {"better", "higher"}, {"enters_by", "log_rank"}, {"weight", 1e-12}}});
+  f.folder.write("w.json", edited.dump());
+  const Outcome scored = f.run(search);
+  REQUIRE(scored.exit_code == 0);
+  const json rows = json::parse(scored.out);
+  REQUIRE(rows.size() == 20);
+  for (const json& row : rows)
+    CHECK(row.at("rank_score").get<double>() ==
+          doctest::Approx(-2 * row.at("capacity").get<double>()).epsilon(1e-9));
+}
+
 TEST_CASE("what was learned from some rows is judged by the others") {
   const Fixture f;
   const Outcome outcome = f.validate("--scores params,macs --fit-rows 12 --format json");
@@ -196,12 +234,12 @@ TEST_CASE("what was learned from some rows is judged by the others") {
 
 TEST_CASE("a weights file that is none is refused with its name and what is wrong") {
   const Fixture f;
-  const json good = json::parse(R"({"format": "assay-rank-weights", "version": 1,
+  const json good = json::parse(R"({"format": "assay-rank-weights", "version": 2,
     "space": {"name": "tiny", "fingerprint": "00ff"},
     "settings": {"scores": ["params", "zen"], "batch": 4, "repeats": 1, "resolution": 0, "seed": 1},
-    "weights": [0.5, 1.5],
-    "learned_from": {"accuracy": "a", "rows": 30, "cohort": 256, "shrinkage": 0.1,
-                     "cross_validated_spearman": null}})");
+    "weights": [{"score": "params", "better": "higher", "enters_by": "value", "weight": 0.5},
+                {"score": "zen", "better": "lower", "enters_by": "log_rank", "weight": 1.5}],
+    "learned_from": {"accuracy": "a", "rows": 30, "cohort": 256, "cross_validated_spearman": null}})");
   f.folder.write("w.json", good.dump());
   CHECK(f.run("score space.toml --sample 3 --quiet --rank-weights w.json").exit_code == 0);
   const auto refuses = [&](const std::string& text, std::initializer_list<std::string> parts) {
@@ -219,11 +257,15 @@ TEST_CASE("a weights file that is none is refused with its name and what is wron
   refuses("\xff\xfe", {"no JSON"});
   refuses(good.dump().substr(0, 120), {"no JSON"});
   refuses(changed("/format", "assay-estimator"), {"format"});
-  refuses(changed("/version", 2), {"version is 2"});
+  refuses(changed("/version", 1), {"version is 1", "reads version 2", "--fit-weights"});
   refuses(changed("/wieghts", 1), {"\"wieghts\" is not known", "weights"});
-  refuses(changed("/weights", json::array({1})), {"2 scores and 1 weights"});
-  refuses(changed("/weights/1", -1), {"weight of zen is -1"});
-  refuses(changed("/weights/1", "x"), {"w.json"});
+  refuses(changed("/weights", json::array({1})), {"w.json"});
+  refuses(changed("/weights", json::array({good.at("weights")[0]})), {"weighs params", "params,zen"});
+  refuses(changed("/weights/1/score", "macs"), {"weighs params,macs", "params,zen"});
+  refuses(changed("/weights/1/weight", -1), {"weight of zen is -1"});
+  refuses(changed("/weights/1/weight", "x"), {"w.json"});
+  refuses(changed("/weights/1/better", "up"), {"\"up\" is neither \"higher\" nor \"lower\""});
+  refuses(changed("/weights/1/enters_by", 3), {"3 is neither \"log_rank\" nor \"value\""});
   refuses(changed("/settings/scores/1", "zon"), {"Did you mean \"zen\"?"});
   refuses(changed("/settings/scores/1", "params"), {"named twice"});
   refuses(changed("/settings/batch", 1), {"batch"});
@@ -236,17 +278,15 @@ TEST_CASE("a search with other weights is not resumed") {
   const auto weights = [&](const std::string& name, double of_params) {
     const json file = {
         {"format", "assay-rank-weights"},
-        {"version", 1},
+        {"version", 2},
         {"space", {{"name", "tiny"}, {"fingerprint", "00"}}},
         {"settings",
          {{"scores", {"params", "macs"}}, {"batch", 4}, {"repeats", 1}, {"resolution", 0}, {"seed", 1}}},
-        {"weights", {of_params, 1.0}},
+        {"weights",
+         {{{"score", "params"}, {"better", "higher"}, {"enters_by", "log_rank"}, {"weight", of_params}},
+          {{"score", "macs"}, {"better", "higher"}, {"enters_by", "log_rank"}, {"weight", 1.0}}}},
         {"learned_from",
-         {{"accuracy", "a"},
-          {"rows", 30},
-          {"cohort", 256},
-          {"shrinkage", 0.1},
-          {"cross_validated_spearman", nullptr}}}};
+         {{"accuracy", "a"}, {"rows", 30}, {"cohort", 256}, {"cross_validated_spearman", nullptr}}}};
     f.folder.write(name, file.dump());
   };
   weights("a.json", 1.5);

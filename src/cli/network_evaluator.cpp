@@ -8,11 +8,11 @@
 namespace assay::cli {
 
 NetworkEvaluator::NetworkEvaluator(const Space& space, const Estimator* estimator, ScoreService& service,
-                                   std::vector<double> weights)
+                                   std::vector<RankTerm> terms, std::vector<double> weights)
     : space_(space),
       estimator_(estimator),
       service_(service),
-      terms_(rank_terms(service.settings().scores)),
+      terms_(std::move(terms)),
       weights_(std::move(weights)),
       sessions_(static_cast<std::size_t>(service.pool().size())) {
   if (estimator_ != nullptr) {

@@ -15,9 +15,10 @@ namespace assay::cli {
 class NetworkEvaluator final : public Evaluator {
  public:
   // Without an estimator latency stays unknown, and memory is that of float32 activations. `estimator`,
-  // `space` and `service` must outlive the object. `weights` of the rank score; empty: equal.
+  // `space` and `service` must outlive the object. `terms` and `weights` of the rank
+  // score, one per score of the service; no weights: equal ones.
   NetworkEvaluator(const Space& space, const Estimator* estimator, ScoreService& service,
-                   std::vector<double> weights = {});
+                   std::vector<RankTerm> terms, std::vector<double> weights);
 
   std::span<const std::string> score_names() const override { return service_.settings().scores; }
   void gate(std::span<const Candidate> candidates, std::span<GateResult> results) override;

@@ -9,7 +9,9 @@
 #include "terminal.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -17,8 +19,30 @@ namespace assay::cli {
 namespace {
 
 constexpr const char* format_name = "assay-rank-weights";
-constexpr int format_version = 1;
+constexpr int format_version = 2;
 constexpr const char* remedy = "Give a file that assay validate --fit-weights wrote";
+
+constexpr const char* by_value = "value";
+constexpr const char* by_log_rank = "log_rank";
+constexpr const char* higher = "higher";
+constexpr const char* lower = "lower";
+
+// Which of the two words stands there. Throws std::invalid_argument for any other.
+bool is_first(const nlohmann::json& word, const char* first, const char* second) {
+  if (word != first && word != second)
+    throw std::invalid_argument(fmt::format("{} is neither \"{}\" nor \"{}\"", word.dump(), first, second));
+  return word == first;
+}
+
+// Throws std::invalid_argument for what hex() does not write.
+std::uint64_t fingerprint_of(const std::string& text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data(), end, value, 16);
+  if (error != std::errc() || last != end)
+    throw std::invalid_argument(fmt::format("the space's fingerprint is \"{}\"", text));
+  return value;
+}
 
 }  // namespace
 
@@ -28,9 +52,13 @@ std::string RankWeights::to_json() const {
   file["version"] = format_version;
   file["space"] = {{"name", space_name}, {"fingerprint", hex(space_fingerprint)}};
   file["settings"] = settings_to_json(settings);
-  file["weights"] = weights;
-  file["learned_from"] = {
-      {"accuracy", accuracy}, {"rows", rows}, {"cohort", cohort}, {"shrinkage", shrinkage}};
+  for (std::size_t k = 0; k < weights.size(); ++k) {
+    file["weights"].push_back({{"score", settings.scores[k]},
+                               {"better", terms[k].direction > 0 ? higher : lower},
+                               {"enters_by", terms[k].by_rank ? by_log_rank : by_value},
+                               {"weight", weights[k]}});
+  }
+  file["learned_from"] = {{"accuracy", accuracy}, {"rows", rows}, {"cohort", cohort}};
   file["learned_from"]["cross_validated_spearman"] = nullptr;
   if (cross_validated_spearman) file["learned_from"]["cross_validated_spearman"] = *cross_validated_spearman;
   return file.dump(2) + "\n";
@@ -40,35 +68,32 @@ RankWeights RankWeights::from_json(std::string_view text, const std::string& sou
   const auto file = parse_file_of(format_name, format_version,
                                   {"space", "settings", "weights", "learned_from"}, text, source, remedy);
   RankWeights result;
-  std::string fingerprint;
   try {
     file.at("space").at("name").get_to(result.space_name);
-    file.at("space").at("fingerprint").get_to(fingerprint);
     result.settings = settings_from_json(file.at("settings"));
-    file.at("weights").get_to(result.weights);
+    std::vector<std::string> weighed;
+    for (const nlohmann::json& entry : file.at("weights")) {
+      weighed.push_back(entry.at("score"));
+      result.terms.push_back({.direction = is_first(entry.at("better"), higher, lower) ? +1 : -1,
+                              .by_rank = is_first(entry.at("enters_by"), by_log_rank, by_value)});
+      result.weights.push_back(entry.at("weight"));
+    }
+    if (weighed != result.settings.scores)
+      throw std::invalid_argument(fmt::format("it weighs {}, and its settings name the scores {}",
+                                              join(weighed, ","), join(result.settings.scores, ",")));
     const auto& learned = file.at("learned_from");
     learned.at("accuracy").get_to(result.accuracy);
     learned.at("rows").get_to(result.rows);
     learned.at("cohort").get_to(result.cohort);
-    learned.at("shrinkage").get_to(result.shrinkage);
     if (const auto& value = learned.at("cross_validated_spearman"); !value.is_null())
       result.cross_validated_spearman = value.get<double>();
-    std::size_t read = 0;
-    result.space_fingerprint = std::stoull(fingerprint, &read, 16);
-    if (read != fingerprint.size()) throw std::invalid_argument(fingerprint);
+    result.space_fingerprint = fingerprint_of(file.at("space").at("fingerprint"));
   } catch (const nlohmann::json::exception& error) {
     throw_bad_file(source, format_name, error.what(), remedy);
-  } catch (const std::logic_error&) {
-    throw_bad_file(source, format_name, fmt::format("the space's fingerprint is \"{}\"", fingerprint),
-                   remedy);
+  } catch (const std::invalid_argument& error) {
+    throw_bad_file(source, format_name, error.what(), remedy);
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", source, error.what()));
-  }
-  if (result.weights.size() != result.settings.scores.size()) {
-    throw_bad_file(
-        source, format_name,
-        fmt::format("it has {} scores and {} weights", result.settings.scores.size(), result.weights.size()),
-        remedy);
   }
   for (std::size_t k = 0; k < result.weights.size(); ++k) {
     if (!std::isfinite(result.weights[k]) || result.weights[k] <= 0) {
@@ -92,7 +117,7 @@ OptionSpec rank_weights_option() {
 Ranking ranking_of(const Arguments& arguments, const Space* space, bool quiet) {
   ScoreSettings given = score_settings(arguments);
   const auto path = arguments.text("rank-weights");
-  if (!path) return {std::move(given), {}};
+  if (!path) return {given, rank_terms(given.scores), {}};
   const RankWeights learned = RankWeights::from_json(read_file(*path), *path);
   if (arguments.given("scores") && !std::ranges::is_permutation(given.scores, learned.settings.scores)) {
     throw InputError(
@@ -100,7 +125,7 @@ Ranking ranking_of(const Arguments& arguments, const Space* space, bool quiet) {
                     "of the two options out.",
                     arguments.command_name(), *path, join(learned.settings.scores, ",")));
   }
-  Ranking ranking{learned.settings, learned.weights};
+  Ranking ranking{learned.settings, learned.terms, learned.weights};
   ranking.settings.seed = given.seed;
   std::vector<std::string> differences;
   const auto override = [&](const char* option, int ScoreSettings::*setting) {

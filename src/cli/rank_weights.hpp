@@ -1,6 +1,6 @@
 // Learned weights of the rank score as a file: `validate --fit-weights` writes it, `--rank-weights` of other
 // commands reads it. It holds everything that the weights are worth something under: which scores, executed
-// how, of which space.
+// how, of which space, and how each enters.
 #pragma once
 
 #include "assay/score/score.hpp"
@@ -20,13 +20,13 @@ struct RankWeights {
   std::string space_name;
   std::uint64_t space_fingerprint = 0;
   ScoreSettings settings;       // its scores are those that got a weight
+  std::vector<RankTerm> terms;  // how each of them enters
   std::vector<double> weights;  // one per score, > 0
 
   // What they were learned from, for people.
   std::string accuracy;  // the column's name
   int rows = 0;          // with a known accuracy
   int cohort = 0;        // rows among which scores were ranked
-  double shrinkage = 0;
   std::optional<double> cross_validated_spearman;
 
   std::string to_json() const;
@@ -40,6 +40,7 @@ OptionSpec rank_weights_option();
 // under, or --scores with equal weights.
 struct Ranking {
   ScoreSettings settings;
+  std::vector<RankTerm> terms;  // one per score
   std::vector<double> weights;  // empty: equal
 };
 

@@ -106,12 +106,11 @@ int run(const Arguments& arguments) {
   const ScoreSettings& settings = ranking.settings;
   std::optional<Space> named;
   if (const auto path = arguments.text("reference")) named = Space::load(*path);
-  const std::vector<RankTerm> terms = rank_terms(settings.scores);
   const InterruptGuard guard;
   ScoreService service(settings, worker_count(arguments), worker_memory(arguments), cache, output.quiet());
   if (service.executes()) workload.check();
 
-  ScoredRows scored(spool_folder(output.path()), RankCohort(terms, ranking.weights));
+  ScoredRows scored(spool_folder(output.path()), RankCohort(ranking.terms, ranking.weights));
   score_all(workload, output, service, guard.token(), scored);
   if (scored.size() == 0) return 130;
   if (scored.not_buildable() == scored.size())
@@ -127,7 +126,7 @@ int run(const Arguments& arguments) {
                                            reference_path(arguments, *space, settings, reference_size),
                                            guard.token(), output.quiet());
     if (!records) return 130;
-    reference.emplace(*records, terms, ranking.weights);
+    reference.emplace(*records, ranking.terms, ranking.weights);
   }
   write_results(workload, output, settings, reference ? &*reference : nullptr, scored);
   return InterruptGuard::requested() ? 130 : 0;

@@ -86,7 +86,12 @@ std::string settings_json(const SearchSettings& settings, const Ranking& ranking
   json["batch"] = scores.batch;
   json["resolution"] = scores.resolution;
   json["repeats"] = scores.repeats;
-  if (!ranking.weights.empty()) json["rank_weights"] = ranking.weights;
+  if (!ranking.weights.empty()) {
+    json["rank_weights"] = ranking.weights;
+    for (const RankTerm& term : ranking.terms)
+      json["rank_terms"].push_back((term.direction > 0 ? "" : "-") +
+                                   std::string(term.by_rank ? "log_rank" : "value"));
+  }
   for (const Metric metric : all_metrics) {
     if (settings.budget.limited(metric))
       json["budget"][std::string(metric_name(metric))] = settings.budget.limit(metric);
@@ -205,7 +210,8 @@ int run(const Arguments& arguments) {
 
   ScoreService service(ranking.settings, worker_count(arguments), worker_memory(arguments),
                        cache_path(arguments), output.quiet());
-  NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, service, ranking.weights);
+  NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, service, ranking.terms,
+                             ranking.weights);
   RunRecorder recorder(journal);
   ProgressLine line(output.quiet());
   const Clock clock;

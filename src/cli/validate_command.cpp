@@ -44,7 +44,10 @@ Plan plan_of(const Arguments& arguments, const Space& space, bool quiet) {
     add_missing(plan.settings.scores, {"params", "macs"});
   }
   // All scores together are no sensible rank score.
-  if (arguments.text("scores") == "all") plan.ranking.settings.scores = default_scores();
+  if (arguments.text("scores") == "all") {
+    plan.ranking.settings.scores = default_scores();
+    plan.ranking.terms = rank_terms(default_scores());
+  }
   return plan;
 }
 
@@ -92,11 +95,11 @@ std::optional<ScoreTable> execute(const Space& space, const KnownRows& known, Sc
 
 // The rank score of the table's records among themselves and the others.
 std::vector<double> rank_scores_of(const ScoreTable& table, const std::vector<ScoreRecord>& others,
-                                   const std::vector<std::string>& scores,
+                                   const std::vector<std::string>& scores, const std::vector<RankTerm>& terms,
                                    const std::vector<double>& weights) {
   std::vector<ScoreRecord> cohort = table.part(scores);
   std::ranges::copy(ScoreTable{table.settings, others}.part(scores), std::back_inserter(cohort));
-  std::vector<double> result = rank_scores(cohort, rank_terms(scores), weights);
+  std::vector<double> result = rank_scores(cohort, terms, weights);
   result.resize(table.records.size());
   return result;
 }
@@ -136,7 +139,9 @@ std::string description_of(const RankWeights& learned) {
   std::string text = fmt::format(
       "Weights learned from {} accuracies, with ranks among {} candidates:", learned.rows, learned.cohort);
   for (std::size_t k = 0; k < learned.weights.size(); ++k)
-    text += fmt::format("{} {} {:.2f}", k == 0 ? "" : ",", learned.settings.scores[k], learned.weights[k]);
+    text += fmt::format("{} {} {:.2f}{}{}", k == 0 ? "" : ",", learned.settings.scores[k], learned.weights[k],
+                        learned.terms[k].by_rank ? "" : " by value",
+                        learned.terms[k].direction > 0 ? "" : " (lower is better)");
   if (learned.cross_validated_spearman)
     text += fmt::format(". Spearman on rows left out: {:.3f}", *learned.cross_validated_spearman);
   return text + ".";
@@ -206,15 +211,16 @@ int run(const Arguments& arguments) {
   for (const std::string& score : table->settings.scores) judged.push_back({score, table->column(score)});
   const std::vector<std::string>& combined = plan.ranking.settings.scores;
   if (table->has(combined))
-    judged.push_back({"rank_score", rank_scores_of(*table, {}, combined, plan.ranking.weights)});
+    judged.push_back(
+        {"rank_score", rank_scores_of(*table, {}, combined, plan.ranking.terms, plan.ranking.weights)});
   else if (known.has_column("rank_score"))
     judged.push_back({"rank_score", known.numbers("rank_score")});
   else
     tell(fmt::format("There is no rank score: {} lacks one of {}.", path, join(combined, ", ")));
   // Judged by rows that taught the weights, they would look better than they are.
   if (learned && fit_rows)
-    judged.push_back(
-        {"learned_rank_score", rank_scores_of(*table, others, learned->settings.scores, learned->weights)});
+    judged.push_back({"learned_rank_score", rank_scores_of(*table, others, learned->settings.scores,
+                                                           learned->terms, learned->weights)});
   judged.insert(judged.end(), lines.begin(), lines.end());
 
   const std::vector<Judgement> judgements =

@@ -16,7 +16,6 @@
 namespace assay {
 namespace {
 
-using Eigen::ArrayXd;
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
@@ -111,15 +110,17 @@ VectorXd non_negative_step(const Objective& at, const VectorXd& from) {
   return v;
 }
 
-// Newton's method on the loss plus shrinkage |w - centre|^2.
-VectorXd minimise(const Known& known, const VectorXd& centre, double shrinkage, VectorXd weights) {
+// Newton's method on the mean loss plus shrinkage towards `expected`, where it begins.
+VectorXd fit(const Known& known, const VectorXd& expected) {
+  const double shrinkage = fit_shrinkage / static_cast<double>(std::max<Index>(1, known.pairs()));
   const auto penalised = [&](const VectorXd& w) {
     Objective result = pairwise_loss(known, w);
-    result.value += shrinkage * (w - centre).squaredNorm();
-    result.gradient += 2 * shrinkage * (w - centre);
+    result.value += shrinkage * (w - expected).squaredNorm();
+    result.gradient += 2 * shrinkage * (w - expected);
     result.hessian.diagonal().array() += 2 * shrinkage;
     return result;
   };
+  VectorXd weights = expected;
   Objective here = penalised(weights);
   for (int iteration = 0; iteration < 100; ++iteration) {
     const VectorXd step = non_negative_step(here, weights) - weights;
@@ -137,60 +138,30 @@ VectorXd minimise(const Known& known, const VectorXd& centre, double shrinkage, 
   return weights;
 }
 
-// s p: the prior weights at the scale that fits best.
-VectorXd scaled(const VectorXd& prior, const Known& known) {
-  const Known sum(known.x * prior, known.accuracy);
-  // One weight needs no shrinkage but where it orders all rows as they are: then it would grow for ever.
-  constexpr double barely = 1e-4;
-  return minimise(sum, VectorXd::Zero(1), barely, VectorXd::Ones(1))[0] * prior;
-}
-
-VectorXd fit(const Known& known, const VectorXd& prior, double shrinkage, const VectorXd& start) {
-  return minimise(known, scaled(prior, known), shrinkage, start);
-}
-
-// What fits say about rows that they have not seen.
-struct Validation {
-  ArrayXd losses;        // of every row, the mean over its pairs with the rows of the fit
-  VectorXd predictions;  // the rank score of every row
-};
-
-// Leaves groups of rows out in turn: every row alone when there are few.
-Validation cross_validate(const Known& known, const VectorXd& prior, double shrinkage,
-                          const VectorXd& start) {
+// The score of every row by a fit that has not seen it: rows are left out one by one when there are few, in
+// groups otherwise.
+VectorXd predict_left_out(const Known& known, const VectorXd& expected) {
   constexpr Index most_groups = 50;
   const Index n = known.size();
   const Index groups = n <= most_groups ? n : 16;
-  Validation result{ArrayXd::Zero(n), VectorXd::Zero(n)};
+  VectorXd predictions = VectorXd::Zero(n);
   for (Index group = 0; group < groups; ++group) {
     std::vector<Index> held_out;
     for (Index i = group; i < n; i += groups) held_out.push_back(i);
-    const Known kept = known.without(held_out);
-    if (kept.pairs() == 0) continue;
-    const VectorXd weights = fit(kept, prior, shrinkage, start);
-    const VectorXd score = kept.x * weights;
-    for (const Index i : held_out) {
-      result.predictions[i] = known.x.row(i).dot(weights);
-      Index pairs = 0;
-      for (Index j = 0; j < kept.size(); ++j) {
-        if (kept.accuracy[j] == known.accuracy[i]) continue;
-        const double sign = known.accuracy[i] > kept.accuracy[j] ? 1 : -1;
-        result.losses[i] += loss_of(sign * (result.predictions[i] - score[j]));
-        ++pairs;
-      }
-      result.losses[i] /= static_cast<double>(std::max<Index>(1, pairs));
-    }
+    const VectorXd weights = fit(known.without(held_out), expected);
+    for (const Index i : held_out) predictions[i] = known.x.row(i).dot(weights);
   }
-  return result;
+  return predictions;
 }
 
-// Whether the first is not worse than the second, as far as so few rows can tell: by less than the standard
-// error of the difference (Breiman et al. 1984, the rule of one standard error).
-bool is_as_good(const ArrayXd& losses, const ArrayXd& least) {
-  const ArrayXd excess = losses - least;
-  const auto n = static_cast<double>(excess.size());
-  const double mean = excess.mean();
-  return mean <= std::sqrt((excess - mean).square().mean() / n);
+// How far apart two rows usually are: the median, which the few networks far behind all others do not move.
+double typical_difference(const VectorXd& values) {
+  std::vector<double> differences;
+  for (Index i = 0; i < values.size(); ++i)
+    for (Index j = 0; j < i; ++j) differences.push_back(std::abs(values[i] - values[j]));
+  const auto middle = differences.begin() + std::ssize(differences) / 2;
+  std::ranges::nth_element(differences, middle);
+  return *middle > 0 ? *middle : 1;
 }
 
 // At most max_fit_rows of them, in the order of the file.
@@ -207,7 +178,7 @@ std::vector<Index> drawn_rows(std::size_t count, std::uint64_t seed) {
 
 }  // namespace
 
-std::vector<double> log_ranks(std::span<const ScoreRecord> records, std::span<const RankTerm> terms) {
+std::vector<double> rank_addends(std::span<const ScoreRecord> records, std::span<const RankTerm> terms) {
   const std::size_t scores = terms.size();
   std::vector<double> result(records.size() * scores, std::numeric_limits<double>::quiet_NaN());
   std::vector<std::size_t> complete;
@@ -226,68 +197,54 @@ std::vector<double> log_ranks(std::span<const ScoreRecord> records, std::span<co
   return result;
 }
 
-RankFit fit_rank_weights(std::span<const double> log_ranks, std::size_t scores,
-                         std::span<const double> accuracy, std::uint64_t seed,
-                         std::span<const double> prior) {
-  if (scores == 0 || log_ranks.size() != scores * accuracy.size())
-    throw InternalError("The log-ranks do not belong to the accuracies.");
-  if (!prior.empty() && prior.size() != scores)
-    throw InternalError("There is another number of prior weights than of scores.");
+RankFit fit_rank_weights(std::span<const double> addends, std::size_t terms, std::span<const double> accuracy,
+                         std::uint64_t seed, const RankPrior& prior) {
+  if (terms == 0 || addends.size() != terms * accuracy.size())
+    throw InternalError("The addends of the rank score do not belong to the accuracies.");
+  for (const auto* each : {&prior.weights, &prior.corrections})
+    if (!each->empty() && each->size() != terms)
+      throw InternalError("The prior of the weights has another number of terms than the rank score.");
   if (accuracy.size() < min_fit_rows)
     throw InputError(
         fmt::format("Weights cannot be learned from {} known accuracies. Give at least {}; 20 to "
                     "50 are worth the work.",
                     accuracy.size(), min_fit_rows));
   const std::vector<Index> rows = drawn_rows(accuracy.size(), seed);
-  MatrixXd x(static_cast<Index>(rows.size()), static_cast<Index>(scores));
+  const auto columns = static_cast<Index>(terms);
+  VectorXd prior_weights = VectorXd::Ones(columns);
+  std::ranges::copy(prior.weights, prior_weights.begin());
+  VectorXd expected = VectorXd::Zero(1 + columns);
+  expected[0] = prior.log_odds;
+  std::ranges::copy(prior.corrections, expected.begin() + 1);
+  // The prior score, its typical difference being 1, then every addend.
+  MatrixXd x(static_cast<Index>(rows.size()), 1 + columns);
   VectorXd y(x.rows());
   for (Index i = 0; i < x.rows(); ++i) {
     const auto row = static_cast<std::size_t>(rows[static_cast<std::size_t>(i)]);
-    for (std::size_t k = 0; k < scores; ++k) x(i, static_cast<Index>(k)) = log_ranks[row * scores + k];
+    for (std::size_t k = 0; k < terms; ++k) x(i, 1 + static_cast<Index>(k)) = addends[row * terms + k];
     y[i] = accuracy[row];
   }
+  x.col(0) = x.rightCols(columns) * prior_weights;
+  const double unit = typical_difference(x.col(0));
+  x.col(0) /= unit;
   const Known known(std::move(x), std::move(y));
   if (known.pairs() == 0)
     throw InputError(
         fmt::format("Weights cannot be learned: all {} known accuracies are equal.", accuracy.size()));
 
-  VectorXd prior_weights = VectorXd::Ones(known.x.cols());
-  for (std::size_t k = 0; k < prior.size(); ++k) prior_weights[static_cast<Index>(k)] = prior[k];
-  prior_weights /= prior_weights.mean();
-
-  RankFit result;
-  result.rows = static_cast<int>(known.size());
-  struct Trial {
-    double shrinkage;
-    VectorXd weights;
-    Validation validation;
-  };
-  std::vector<Trial> trials;
-  for (const double shrinkage : {0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0}) {
-    VectorXd weights = fit(known, prior_weights, shrinkage, VectorXd::Zero(known.x.cols()));
-    Validation validation = cross_validate(known, prior_weights, shrinkage, weights);
-    trials.push_back({shrinkage, std::move(weights), std::move(validation)});
-  }
-  const auto mean_loss = [](const Trial& trial) { return trial.validation.losses.mean(); };
-  const ArrayXd& least = std::ranges::min_element(trials, {}, mean_loss)->validation.losses;
-  const Trial& chosen = *std::find_if(trials.rbegin(), trials.rend(), [&](const Trial& trial) {
-    return is_as_good(trial.validation.losses, least);
-  });
-  result.shrinkage = chosen.shrinkage;
-  const std::vector<double> left_out(chosen.validation.predictions.begin(),
-                                     chosen.validation.predictions.end());
-  const std::vector<double> truth(known.accuracy.begin(), known.accuracy.end());
-  result.cross_validated_spearman = spearman(left_out, truth);
-  const VectorXd& best = chosen.weights;
-  const double sum = best.sum();
-  if (!(sum > 1e-6))
+  const VectorXd weights = fit(known, expected);
+  const VectorXd best = weights[0] / unit * prior_weights + weights.tail(columns);
+  if (!(best.sum() > 1e-6))
     throw InputError(
         "Weights cannot be learned: none of the scores agrees with the known accuracies, not even weakly. "
         "Check that higher means better in the accuracy column, or ask for other --scores.");
-  for (const double weight : best) {
-    const double scaled = weight / sum * static_cast<double>(scores);
-    result.weights.push_back(scaled < 1e-6 ? 0 : scaled);
-  }
+  RankFit result;
+  result.rows = static_cast<int>(known.size());
+  const VectorXd predictions = predict_left_out(known, expected);
+  result.cross_validated_spearman =
+      spearman(std::vector<double>(predictions.begin(), predictions.end()),
+               std::vector<double>(known.accuracy.begin(), known.accuracy.end()));
+  for (const double weight : best) result.weights.push_back(weight < 1e-6 * best.sum() ? 0 : weight);
   return result;
 }
 

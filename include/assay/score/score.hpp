@@ -166,7 +166,7 @@ struct ScoreSettings {
 void validate(const ScoreSettings& settings);
 
 // Of each named score: by value where all of them can be, by rank otherwise, since values and ranks do not
-// add up. Throws InputError for unknown names.
+// add up without weights (score/rank_fit.hpp). Throws InputError for unknown names.
 std::vector<RankTerm> rank_terms(std::span<const std::string> scores);
 
 // What became of one network.
