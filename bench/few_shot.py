@@ -35,8 +35,8 @@ for draw in range(1, options.draws + 1):
 
 pairs = list(zip(found["rank_score"], found["learned_rank_score"]))
 if pairs:
-    gains = sorted(learned - default for default, learned in pairs)
-    print(f"learned over default: worst draw {gains[0]:+.4f}, tenth part {gains[len(gains) // 10]:+.4f}, "
+    gains = sorted(learned - usual for usual, learned in pairs)
+    print(f"learned over rank_score: worst draw {gains[0]:+.4f}, tenth part {gains[len(gains) // 10]:+.4f}, "
           f"worse in {sum(gain < 0 for gain in gains)} of {len(gains)} draws")
 for name, values in found.items():
     if values:
