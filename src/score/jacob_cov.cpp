@@ -14,6 +14,7 @@ namespace {
 class InputJacobian final : public Probe {
  public:
   using Probe::Probe;
+  bool takes_pieces() const override { return true; }  // it has no taps
   void after_backward(Executable& executable) override;
   Outcome score() const;
 

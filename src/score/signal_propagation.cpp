@@ -92,18 +92,24 @@ double mean_over_pairs(const SquareMatrix& products, F f) {
 class SignalFlow final : public Probe {
  public:
   explicit SignalFlow(const PassContext& context)
-      : Probe(context), features_(feature_output(context.network)) {}
+      : Probe(context),
+        features_(feature_output(context.network)),
+        outputs_(context.blocks.size(), 0.0),
+        gradients_(context.blocks.size(), 0.0) {}
 
+  bool takes_pieces() const override { return true; }
   std::vector<OpId> forward_taps() const override {
     std::vector<OpId> ops = gradient_taps();
-    if (!is_block(features_)) ops.push_back(features_);
+    if (block_of(features_) == context_.blocks.size()) ops.push_back(features_);
     return ops;
   }
   std::vector<OpId> gradient_taps() const override {
     return {context_.blocks.begin(), context_.blocks.end()};
   }
   void see_output(OpId op, const TensorView& output) override;
-  void see_gradient(OpId, TensorView& gradient) override { gradients_.push_back(sum_of_squares(gradient)); }
+  void see_gradient(OpId op, TensorView& gradient) override {
+    gradients_[block_of(op)] += sum_of_squares(gradient);
+  }
   void after_backward(Executable& executable) override;
 
   bool reaches_input() const { return reaches_input_; }
@@ -112,21 +118,27 @@ class SignalFlow final : public Probe {
   double feature_similarity() const { return feature_similarity_; }
 
  private:
-  bool is_block(OpId op) const { return std::ranges::find(context_.blocks, op) != context_.blocks.end(); }
+  // Its index; the number of blocks when it is none.
+  std::size_t block_of(OpId op) const {
+    return static_cast<std::size_t>(std::ranges::find(context_.blocks, op) - context_.blocks.begin());
+  }
 
   OpId features_;
-  std::vector<double> outputs_;    // |h|^2 of every block, first block first
-  std::vector<double> gradients_;  // |g|^2, last block first
+  std::vector<double> outputs_, gradients_;  // |h|^2 and |g|^2 of every block
+  std::vector<float> feature_values_;        // of the images so far
   bool reaches_input_ = false;
   double gradient_correlation_ = 0, feature_similarity_ = 0;
 };
 
 void SignalFlow::see_output(OpId op, const TensorView& output) {
-  if (is_block(op)) outputs_.push_back(sum_of_squares(output));
+  if (const std::size_t block = block_of(op); block < outputs_.size())
+    outputs_[block] += sum_of_squares(output);
   if (op != features_) return;
-  std::vector<float> features(static_cast<std::size_t>(output.elements()));
-  output.copy_to(features);
-  feature_similarity_ = mean_over_pairs(centred_products(std::move(features), output.batch),
+  const std::size_t seen = feature_values_.size();
+  feature_values_.resize(seen + static_cast<std::size_t>(output.elements()));
+  output.copy_to(std::span(feature_values_).subspan(seen));
+  if (output.first_image + output.batch < context_.batch) return;
+  feature_similarity_ = mean_over_pairs(centred_products(std::move(feature_values_), context_.batch),
                                         [](double correlation) { return correlation; });
 }
 
@@ -141,9 +153,8 @@ void SignalFlow::after_backward(Executable& executable) {
 double SignalFlow::gradient_drift() const {
   double drift = 0;
   for (std::size_t b = 1; b < outputs_.size(); ++b) {
-    const std::size_t from_end = outputs_.size() - 1 - b;
-    const double here = outputs_[b] * gradients_[from_end];
-    const double before = outputs_[b - 1] * gradients_[from_end + 1];
+    const double here = outputs_[b] * gradients_[b];
+    const double before = outputs_[b - 1] * gradients_[b - 1];
     if (here == 0 || before == 0) return std::numeric_limits<double>::infinity();
     drift += 0.5 * std::abs(std::log(before / here));
   }
