@@ -43,12 +43,20 @@ def kendall(a, b):
 
 
 class Table:
-    def __init__(self, options, description):
+    def __init__(self, options, description, most_rows=None):
         self.name, rest = description.split("=", 1)
         self.space, self.path, self.column = rest.rsplit(":", 2)
         self.options = options
         with open(self.path) as file:
             self.rows = list(csv.DictReader(file))
+        if most_rows and most_rows < len(self.rows):
+            self.rows = self.rows[:most_rows]
+            self.name += f"-first-{most_rows}"
+            self.path = options.folder / f"{self.name}.csv"
+            with open(self.path, "w") as file:
+                writer = csv.DictWriter(file, self.rows[0])
+                writer.writeheader()
+                writer.writerows(self.rows)
         self.accuracy = np.array([float(row[self.column]) for row in self.rows])
 
     def score(self, scores, **settings):
@@ -63,6 +71,9 @@ class Table:
         with open(kept) as file:
             rows = list(csv.DictReader(file))
         return {s: np.array([float(r[s]) if r[s] not in ("", "nan") else -np.inf for r in rows]) for s in scores}
+
+    def all_scores(self):
+        return self.score(OTHERS) | self.score(PARTS)
 
     def capacities(self):
         kept = self.options.folder / (self.name + "-capacity.csv")
@@ -98,7 +109,7 @@ def print_table(head, rows):
 
 def single_scores(tables):
     print("## Every score alone: Spearman with accuracy\n")
-    columns = [table.score(PARTS + OTHERS) for table in tables]
+    columns = [table.all_scores() for table in tables]
     direction = {"gradient_correlation": -1, "gradient_drift": -1}
     rows = []
     for score in PARTS + OTHERS:
@@ -112,7 +123,7 @@ def single_scores(tables):
 
 def combinations(tables):
     print("## Combinations\n")
-    columns = [table.score(PARTS + OTHERS) for table in tables]
+    columns = [table.all_scores() for table in tables]
     sums = {
         "AZ-NAS (expressivity, progressivity, trainability, macs)":
             ["expressivity", "progressivity", "trainability", "macs"],
@@ -148,7 +159,7 @@ def combinations(tables):
 
 def neighbourhood(tables):
     print("## Each coefficient halved, doubled, left out\n")
-    columns = [table.score(PARTS + OTHERS) for table in tables]
+    columns = [table.all_scores() for table in tables]
     usual = {"correlation": 1.5, "drift": 0.075, "similarity": 2.0, "enough": 0.125}
     rows = [["as it is", *[spearman(total(c), t.accuracy) for t, c in zip(tables, columns)]]]
     for name, value in usual.items():
@@ -161,7 +172,7 @@ def neighbourhood(tables):
 
 def exponents(tables):
     print("## Exponents of the capacity: weights^p x pixels^q\n")
-    columns = [table.score(PARTS + OTHERS) for table in tables]
+    columns = [table.all_scores() for table in tables]
     grids = [table.capacities() for table in tables]
     powers, resolutions = (sorted({key[i] for key in grids[0]}) for i in (0, 1))
     for table, c, grid in zip(tables, columns, grids):
@@ -176,7 +187,7 @@ def exponents(tables):
 
 def chosen_elsewhere(tables):
     print("## Coefficients chosen on one table, judged on the others\n")
-    columns = [table.score(PARTS + OTHERS) for table in tables]
+    columns = [table.all_scores() for table in tables]
     grid = list(itertools.product((0, 0.75, 1.5, 3), (0, 0.0375, 0.075, 0.15), (0, 1, 2, 4)))
     found = [[spearman(total(c, *point), t.accuracy) for t, c in zip(tables, columns)] for point in grid]
     rows = []
@@ -191,11 +202,10 @@ def chosen_elsewhere(tables):
 def stability(tables):
     print("## Batch, resolution, repeats, seed: Spearman with accuracy / with the default settings\n")
     for table in tables:
-        usual = total(table.score(PARTS))
-        rows = []
+        usual, rows = total(table.score(PARTS)), []
         for settings in ({}, {"seed": 2}, {"seed": 3}, {"batch": 4}, {"batch": 8}, {"batch": 32}, {"resolution": 16},
                          {"resolution": 32}, {"resolution": 48}, {"resolution": 96}, {"repeats": 2},
-                         {"batch": 8, "seed": 2}):
+                         {"batch": 8, "seed": 2}, {"batch": 4, "seed": 2}):
             values = total(table.score(PARTS, **settings))
             text = ", ".join(f"{k} {v}" for k, v in settings.items()) or "default: batch 16, at most 64 pixels"
             rows.append([text, spearman(values, table.accuracy), spearman(values, usual)])
@@ -211,7 +221,7 @@ def shortlist(tables, limit):
         if limit and limit[0] in table.rows[0]:
             within = np.array([float(row[limit[0]]) <= limit[1] for row in table.rows])
             text += f", {limit[0]} <= {limit[1]:g}"
-        accuracy, columns = table.accuracy[within], table.score(PARTS + OTHERS)
+        accuracy, columns = table.accuracy[within], table.all_scores()
         for name, values in {"rank score": total(columns), "params": columns["params"]}.items():
             top = accuracy[np.argsort(-values[within], kind="stable")[:10]]
             rows.append([text, name, spearman(values[within], accuracy), kendall(values[within], accuracy),
@@ -225,7 +235,8 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("tables", nargs="+")
     parser.add_argument("--limit", help="COLUMN<=VALUE for the table of the ten best")
-    parser.add_argument("--no-stability", action="store_true", help="leave out the dozen runs under other settings")
+    parser.add_argument("--stability-rows", type=int, default=400,
+                        help="rows of each table for the dozen runs under other settings; 0 leaves them out")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     tables = [Table(options, description) for description in options.tables]
@@ -236,8 +247,8 @@ def main():
     exponents(tables)
     column, _, value = (options.limit or "").partition("<=")
     shortlist(tables, (column, float(value)) if options.limit else None)
-    if not options.no_stability:
-        stability(tables)
+    if options.stability_rows:
+        stability([Table(options, description, options.stability_rows) for description in options.tables])
 
 
 main()
