@@ -141,7 +141,8 @@ std::optional<std::vector<ScoreRecord>> reference_records(const Space& space, Sc
     if (!quiet) note(text);
   };
   const auto wanted = conditions(space, service.settings(), size);
-  if (path && fs::exists(*path)) {
+  std::error_code ignored;  // what is wrong with the path shows when the file is written
+  if (path && fs::exists(*path, ignored)) {
     try {
       return read_reference(*path, wanted);
     } catch (const InputError& error) {

@@ -195,7 +195,6 @@ std::vector<ScoreService::Job*> ScoreService::to_execute(std::vector<Job>& jobs)
     const auto [at, is_first] = first.try_emplace(job.form, &job);
     if (!is_first) {
       job.twin = at->second;
-      ++origins_.shared;
     } else if (!(job.executed = recall(job.form))) {
       unknown.push_back(&job);
     }
@@ -263,6 +262,7 @@ std::vector<ScoredNetwork> ScoreService::score(std::int64_t count, const MakeNet
   results.reserve(jobs.size());
   for (Job& job : jobs) {
     complete(job);
+    origins_.shared += job.twin != nullptr && job.result.done;
     results.push_back(std::move(job.result));
   }
   return results;

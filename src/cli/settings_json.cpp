@@ -13,7 +13,7 @@ using nlohmann::json;
 
 void throw_bad_file(const std::string& source, std::string_view format, const std::string& cause,
                     const std::string& remedy) {
-  throw InputError(fmt::format("{}: is no valid {} file: {}. {}", source, format, cause, remedy));
+  throw InputError(fmt::format("{}: is no valid {} file: {}. {}.", source, format, cause, remedy));
 }
 
 json parse_file_of(std::string_view format, int version, std::initializer_list<std::string_view> keys,
