@@ -194,6 +194,8 @@ void PassRun::backward_from(Executable& executable, std::span<const float> seed)
 void PassRun::backward(Executable& executable, std::uint64_t index) {
   const std::span<const float> output = executable.output();
   std::vector<float> seed(output.size(), 0.0f);
+  const std::size_t size =
+      output.size() / static_cast<std::size_t>(context_.batch);  // of one image's outputs
   switch (conditions_.backward) {
     case BackwardSeed::none:
       return;
@@ -214,9 +216,11 @@ void PassRun::backward(Executable& executable, std::uint64_t index) {
       std::ranges::fill(seed, scale);
       return backward_from(executable, seed);
     }
+    case BackwardSeed::uneven:
+      for (std::size_t i = 0; i < seed.size(); ++i) seed[i] = i / size % 2 == 0 ? 1.25f : 0.75f;
+      return backward_from(executable, seed);
     case BackwardSeed::each_image:
-      for (std::size_t image = 0, size = output.size() / static_cast<std::size_t>(context_.batch);
-           image < output.size(); image += size) {
+      for (std::size_t image = 0; image < output.size(); image += size) {
         std::ranges::fill(seed, 0.0f);
         std::ranges::fill(std::span(seed).subspan(image, size), 1.0f);
         backward_from(executable, seed);

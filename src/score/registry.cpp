@@ -139,6 +139,10 @@ std::string describe(const ScoreConditions& conditions) {
     case BackwardSeed::ones:
       parts.emplace_back("backward from the sum of the outputs");
       break;
+    case BackwardSeed::uneven:
+      parts.emplace_back(
+          "backward from the sum of the outputs, even images 5/4 times and odd ones 3/4 times");
+      break;
     case BackwardSeed::cross_entropy:
       parts.emplace_back("backward from the cross-entropy with random labels");
       break;

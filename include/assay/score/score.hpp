@@ -83,6 +83,7 @@ enum class ScoreInput {
 enum class BackwardSeed {
   none,
   ones,            // gradient of the sum of all outputs
+  uneven,          // of the sum of the outputs, even images 5/4 times and odd ones 3/4 times
   cross_entropy,   // mean cross-entropy against uniformly random labels
   rademacher,      // a fresh random -1/+1 tensor at the output of every block (AZ-NAS)
   each_image,      // one backward pass per image, from the sum of its outputs
