@@ -146,9 +146,9 @@ const ScoreInfo* find_score(std::string_view name);
 
 // The scores that `search` and `score` combine when none are named: capacity and signal_propagation, both in
 // units of log(capacity) and added as they are, so that the rank score is a number of the network alone,
-// whatever it is compared with. Spearman correlation with trained accuracy (batch 8, at most 64 pixels):
-// 0.935 on NAS-Bench-201 (1,500 networks), 0.93 on the ImageNet space of Accel-NASBench (1,000 networks),
-// where the three scores of AZ-NAS with macs have 0.90 and 0.34. Evidence: bench/scores.md.
+// whatever it is compared with. Spearman correlation with trained accuracy (batch 16, at most 64 pixels):
+// 0.936 on NAS-Bench-201 (1,500 networks), 0.930 on the ImageNet space of Accel-NASBench (1,000 networks),
+// where the three scores of AZ-NAS with macs have 0.91 and 0.44. Evidence: bench/scores.md.
 std::vector<std::string> default_scores();
 
 struct ScoreSettings {
