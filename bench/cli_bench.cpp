@@ -25,7 +25,7 @@ void BM_gates(benchmark::State& state, const char* name) {
   const Estimator estimator =
       fit_from_networks(Accelerator::load(folder + "accelerators/edge_npu_16.toml"), networks);
   cli::ScoreService service({}, 1, 0, std::nullopt, true);
-  cli::NetworkEvaluator evaluator(space, &estimator, service);
+  cli::NetworkEvaluator evaluator(space, &estimator, service, rank_terms(service.settings().scores), {});
   std::vector<GateResult> results(candidates.size());
   for (auto _ : state) evaluator.gate(candidates, results);
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(candidates.size()));
