@@ -227,6 +227,9 @@ TEST_CASE("what was learned from some rows is judged by the others") {
   CHECK(mentions(outcome.err, "learned from 12 accuracies"));
   f.refuses("validate space.toml --known known.csv --accuracy accuracy --scores params --fit-rows 46",
             {"--fit-rows is 46"});
+  f.refuses(
+      "validate space.toml --known known.csv --accuracy accuracy --scores params --fit-weights known.csv",
+      {"would overwrite the known accuracies"});
   f.refuses("validate space.toml --known known.csv --accuracy wrong --scores params --fit-weights w.json",
             {"none of the scores agrees"});
   CHECK_FALSE(fs::exists(f.folder / "w.json"));

@@ -114,17 +114,18 @@ OptionGroup score_options() {
   for (const ScoreInfo& info : score_registry())
     names += (names.empty() ? "" : ", ") + std::string(info.name);
   const ScoreSettings usual;
-  return {
-      "Scores",
-      {{"scores", "LIST", "comma-separated, or all: " + names, join(usual.scores, ",")},
-       rank_weights_option(),
-       {"batch", "N", "images per pass", std::to_string(usual.batch)},
-       {"repeats", "N", "independent initialisations, averaged", std::to_string(usual.repeats)},
-       {"resolution", "N", "execute networks at no more than N pixels a side; 0 is their own resolution",
-        std::to_string(usual.resolution)},
-       {"workers", "N", "threads; 0 is one per core. Results do not depend on it", "0"},
-       {"max-memory", "MIB",
-        "what all threads together may use; a network that needs more is not executed, and says so", ""}}};
+  return {"Scores",
+          {{"scores", "LIST", "comma-separated, or all: " + names, join(usual.scores, ",")},
+           rank_weights_option(),
+           {"batch", "N", "images per pass", std::to_string(usual.batch)},
+           {"repeats", "N", "independent initialisations, averaged", std::to_string(usual.repeats)},
+           {"resolution", "N", "execute networks at no more than N pixels a side; 0 is their own resolution",
+            std::to_string(usual.resolution)},
+           {"workers", "N", "threads; 0 is one per core. Results do not depend on it", "0"},
+           {"max-memory", "MIB",
+            "what all threads together may use; a network that needs more than its thread's share is not "
+            "executed, and says so, unless its scores are known already",
+            ""}}};
 }
 
 ScoreSettings score_settings(const Arguments& arguments) {

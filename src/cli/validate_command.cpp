@@ -157,6 +157,9 @@ int run(const Arguments& arguments) {
   const std::string path = arguments.required_text("known");
   const std::string accuracy_column = arguments.required_text("accuracy");
   const auto weights_path = arguments.text("fit-weights");
+  if (weights_path && *weights_path == path)
+    throw InputError(fmt::format(
+        "{}: --fit-weights would overwrite the known accuracies. Name another file for the weights.", path));
   // A place that cannot be written must not be found out after the work.
   if (weights_path) const OutputFile probe(*weights_path);
   const auto fit_rows = arguments.integer("fit-rows", 3, 1'000'000);
@@ -173,7 +176,11 @@ int run(const Arguments& arguments) {
                      known.size() - rows.size(), accuracy_column));
   std::vector<bool> within(known.size(), true);
   const auto limit = arguments.text("limit");
-  if (limit) within = rows_within(known, *limit);
+  if (limit) {
+    within = rows_within(known, *limit);
+    if (std::ranges::none_of(rows, [&](std::size_t row) { return within[row]; }))
+      tell(fmt::format("No row with an accuracy is within {}: its columns stay empty.", *limit));
+  }
   std::vector<Line> lines;
   for (const std::string& column : arguments.list("columns"))
     lines.push_back({column, known.numbers(column)});
