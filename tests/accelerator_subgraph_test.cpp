@@ -218,7 +218,7 @@ TEST_CASE("measurements: bad rows are named") {
   CHECK(mentions(row("convolution,,,8,4,4,8,4,4,1,-1,ms,1"), "positive number of milliseconds"));
   CHECK(mentions(row("convolution,,,8,4,4,8,4,4,1,0,ms,1"), "positive number"));
   CHECK(mentions(row("convolution,,,8,4,4,8,4,4,1,nan,ms,1"), "latency_ms is \"nan\""));
-  CHECK(mentions(row("convolution,,,8,4,4,8,4,4,1,,ms,1"), "positive number"));
+  CHECK(mentions(row("convolution,,,8,4,4,8,4,4,1,,ms,1"), "latency_ms is missing"));
   CHECK(mentions(row("convolution,,,8,4,4,8,4,4,1,0.1,s,1"), "Convert latency_ms to milliseconds"));
   CHECK(mentions(row("convolution,,bais,8,4,4,8,4,4,1,0.1,ms,1"), "\"bais\" is no fused part"));
   CHECK(mentions(row("convolution,,activation,8,4,4,8,4,4,1,0.1,ms,1"), "Name the activation"));

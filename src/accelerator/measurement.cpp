@@ -87,14 +87,6 @@ class Row {
     return static_cast<std::int32_t>(*value);
   }
 
-  std::optional<double> number(std::string_view column) const {
-    const std::string_view field = text(column);
-    if (field.empty()) return std::nullopt;
-    const std::optional<double> value = parse_number(field);
-    if (!value) fail(fmt::format("{} is \"{}\". Give a number.", column, field));
-    return value;
-  }
-
   std::string place() const { return fmt::format("{}:{}", reader_.source(), reader_.line()); }
   [[noreturn]] void fail(const std::string& text) const {
     throw InputError(fmt::format("{}: {}", place(), text));
@@ -155,61 +147,40 @@ Subgraph read_subgraph(const Row& row) {
   return s;
 }
 
-MeasurementContext read_context(const Row& row) {
-  MeasurementContext context;
-  context.device = row.text("device");
-  context.batch = row.integer("batch").value_or(1);
-  context.data_type = row.text("data_type");
-  context.runtime = row.text("runtime");
-  context.clock_mhz = row.number("clock_mhz").value_or(0);
-  context.threads = row.integer("threads").value_or(1);
-  if (context.clock_mhz < 0) row.fail("clock_mhz is negative. Give the clock in MHz, or leave it empty.");
-  return context;
-}
-
-double read_latency(const Row& row) {
-  if (const std::string_view unit = row.text("unit"); !unit.empty() && unit != "ms") {
-    row.fail(fmt::format("the unit is \"{}\". Convert latency_ms to milliseconds and write \"ms\".", unit));
-  }
-  const double latency = row.number("latency_ms").value_or(0);
-  if (latency <= 0) {
-    row.fail(
-        fmt::format("latency_ms is \"{}\". Give a positive number of milliseconds.", row.text("latency_ms")));
-  }
-  return latency;
-}
-
 }  // namespace
 
+std::string measurement_header() {
+  std::vector<std::string> names = {"operator", "activation", "fused", "operands"};
+  for (const Size& size : sizes) names.emplace_back(size.column);
+  for (const std::string_view name : timing_columns()) names.emplace_back(name);
+  return csv_row(names);
+}
+
+std::string measurement_row(const MeasurementContext& context, const SubgraphMeasurement& row) {
+  Subgraph s = row.subgraph;
+  const bool active = s.kind == OpKind::activation || s.has(Subgraph::activated);
+  std::vector<std::string> parts;
+  for (const PartName& known : part_names) {
+    if (s.has(known.part)) parts.emplace_back(known.name);
+  }
+  std::vector<std::string> fields = {std::string(to_string(s.kind)),
+                                     std::string(active ? to_string(s.activation) : ""), join(parts, "+"),
+                                     std::to_string(s.operands)};
+  for (const Size& size : sizes) fields.push_back(std::to_string(size.get(s)));
+  for (std::string& field : timing_fields(context, row.latency_ms, row.timing)) {
+    fields.push_back(std::move(field));
+  }
+  return csv_row(fields);
+}
+
 std::string to_csv(const MeasurementSet& measurements) {
-  std::vector<std::string> fields = {"operator", "activation", "fused", "operands"};
-  for (const Size& size : sizes) fields.emplace_back(size.column);
-  for (const char* name :
-       {"latency_ms", "unit", "device", "batch", "data_type", "runtime", "clock_mhz", "threads"}) {
-    fields.emplace_back(name);
-  }
-  std::string text = csv_row(fields);
-  const MeasurementContext& context = measurements.context;
-  for (const SubgraphMeasurement& row : measurements.rows) {
-    Subgraph s = row.subgraph;
-    const bool active = s.kind == OpKind::activation || s.has(Subgraph::activated);
-    std::vector<std::string> parts;
-    for (const PartName& known : part_names) {
-      if (s.has(known.part)) parts.emplace_back(known.name);
-    }
-    fields = {std::string(to_string(s.kind)), std::string(active ? to_string(s.activation) : ""),
-              join(parts, "+"), std::to_string(s.operands)};
-    for (const Size& size : sizes) fields.push_back(std::to_string(size.get(s)));
-    fields.insert(fields.end(), {exact_number(row.latency_ms), "ms", context.device,
-                                 std::to_string(context.batch), context.data_type, context.runtime,
-                                 context.clock_mhz > 0 ? exact_number(context.clock_mhz) : "",
-                                 std::to_string(context.threads)});
-    text += csv_row(fields);
-  }
+  std::string text = measurement_header();
+  for (const SubgraphMeasurement& row : measurements.rows) text += measurement_row(measurements.context, row);
   return text;
 }
 
-MeasurementSet read_measurements(std::istream& in, const std::string& source) {
+MeasurementSet read_measurements(std::istream& in, const std::string& source, const Accelerator* accelerator,
+                                 std::string_view target) {
   CsvReader reader(in, source);
   const auto require = [&](std::string_view column) {
     if (reader.column(column) >= 0) return;
@@ -220,22 +191,34 @@ MeasurementSet read_measurements(std::istream& in, const std::string& source) {
   for (const Size& size : sizes) {
     if (size.required) require(size.column);
   }
-  require("latency_ms");
+  require(target);
 
   MeasurementSet set;
+  std::vector<SubgraphMeasurement> rows;
+  std::vector<LatencyRow> latencies;
   std::vector<std::string> fields;
   while (reader.next(fields)) {
     const Row row(reader, fields);
-    const MeasurementContext context = read_context(row);
-    if (set.rows.empty()) set.context = context;
-    if (context != set.context) {
+    const TimedRow timed =
+        read_timed_row([&](std::string_view column) { return row.text(column); }, target, row.place());
+    if (rows.empty()) set.context = timed.context;
+    if (timed.context != set.context) {
       row.fail(
           "device, batch, data_type, runtime, clock_mhz or threads differ from the first row's. Put "
           "measurements that were taken under different conditions into different files.");
     }
-    set.rows.push_back({read_subgraph(row), read_latency(row)});
+    const Subgraph subgraph = read_subgraph(row);
+    rows.push_back({subgraph, timed.latency_ms, timed.timing});
+    latencies.push_back({subgraph.key(), reader.line(), timed.latency_ms,
+                         static_cast<double>(work_of(subgraph).macs) * timed.context.batch});
   }
-  if (set.rows.empty()) throw InputError(fmt::format("{}: there is no row. Add measurements.", source));
+  if (rows.empty()) throw InputError(fmt::format("{}: there is no row. Add measurements.", source));
+  check_unit(latencies, target, source, accelerator);
+  for (const MergedRow& merged : merge_duplicates(latencies, target, "subgraph", source)) {
+    set.rows.push_back(rows[merged.row]);
+    set.rows.back().latency_ms = merged.latency_ms;
+  }
+  set.merged = static_cast<int>(rows.size() - set.rows.size());
   return set;
 }
 

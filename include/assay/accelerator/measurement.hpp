@@ -3,12 +3,14 @@
 #pragma once
 
 #include "assay/accelerator/accelerator.hpp"
+#include "assay/accelerator/latency_rows.hpp"
 #include "assay/accelerator/subgraph.hpp"
 
 #include <cstdint>
 #include <iosfwd>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace assay {
@@ -16,35 +18,32 @@ namespace assay {
 struct SubgraphMeasurement {
   Subgraph subgraph;
   double latency_ms = 0;
-};
-
-// Under which conditions all rows of a file were taken.
-struct MeasurementContext {
-  std::string device;  // accelerator name, "host_cpu", ...
-  int batch = 1;
-  std::string data_type;  // "int8", "fp32"
-  std::string runtime;    // "cycle model", "oneDNN 2.6.3"
-  double clock_mhz = 0;   // 0: not known
-  int threads = 1;
-  friend bool operator==(const MeasurementContext&, const MeasurementContext&) = default;
+  Timing timing = {};
 };
 
 struct MeasurementSet {
   MeasurementContext context;
   std::vector<SubgraphMeasurement> rows;
+  int merged = 0;  // rows of the file that repeated others
 };
 
 // Columns: operator, activation, fused ("bias+batch_norm+activation+add+multiply", "gate"), operands,
 // in_channels, in_height, in_width, out_channels, out_height, out_width, kernel_h, kernel_w, stride_h,
-// stride_w, dilation_h, dilation_w, groups, latency_ms, unit (always "ms"), device, batch, data_type,
-// runtime, clock_mhz, threads.
+// stride_w, dilation_h, dilation_w, groups, and timing_columns(). spaces/accelerators/measurements.md
+// explains them.
 std::string to_csv(const MeasurementSet& measurements);
+// The same piece by piece, for files that grow.
+std::string measurement_header();
+std::string measurement_row(const MeasurementContext& context, const SubgraphMeasurement& row);
 
-// operator, in_*, out_* and latency_ms are required; other columns have their defaults (kernel, stride,
-// dilation, groups, batch, threads 1; the rest empty) and unknown columns are ignored. Throws InputError
-// naming source and line for a missing column, an impossible subgraph, a latency that is not a positive
-// number, a unit other than ms, or rows taken under different conditions.
-MeasurementSet read_measurements(std::istream& in, const std::string& source);
+// operator, in_*, out_* and `target` are required; other columns have their defaults (kernel, stride,
+// dilation, groups, batch, threads 1; the rest empty) and unknown columns are ignored. Rows of the same
+// subgraph are merged. Throws InputError naming source and line for a missing column, an impossible subgraph,
+// a latency that is not a positive number, a unit other than ms, a column that can only be in another unit
+// (see check_unit; `accelerator` may be null), contradictory rows, or rows taken under different conditions.
+MeasurementSet read_measurements(std::istream& in, const std::string& source,
+                                 const Accelerator* accelerator = nullptr,
+                                 std::string_view target = "latency_ms");
 
 // "Measures" on the cycle model. noise: standard deviation of the log of a factor on each latency, drawn per
 // (seed, subgraph), so that equal subgraphs get equal values.

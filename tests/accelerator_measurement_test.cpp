@@ -1,0 +1,158 @@
+// Files of measured subgraphs: what is judged about a row, and about a column as a whole.
+#include "assay/accelerator/measurement.hpp"
+#include "assay/base/error.hpp"
+
+#include <sstream>
+#include <string>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+using namespace assay;
+
+namespace {
+
+const std::string header =
+    "operator,in_channels,in_height,in_width,out_channels,out_height,out_width,groups,latency_ms,min_ms,"
+    "median_ms,noise_percent,reference_ms\n";
+
+// A 1x1 convolution of `channels` to 64 channels on 16 x 16 pixels: channels * 2^14 multiply-accumulates.
+std::string convolution(int channels, const std::string& latency, const std::string& rest = ",,,") {
+  return fmt::format("convolution,{},16,16,64,16,16,1,{},{}\n", channels, latency, rest);
+}
+
+MeasurementSet read(const std::string& rows, const Accelerator* accelerator = nullptr) {
+  std::istringstream in(header + rows);
+  return read_measurements(in, "m.csv", accelerator);
+}
+
+std::string error(const std::string& rows, const Accelerator* accelerator = nullptr) {
+  try {
+    read(rows, accelerator);
+  } catch (const InputError& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+// 2^19 multiply-accumulates a millisecond at its peak.
+Accelerator half_giga() {
+  Accelerator a;
+  a.name = "half_giga";
+  a.clock_mhz = 1.048576;
+  a.number_format = NumberFormat::int8;
+  a.lanes = {10, 10, 5, 1};
+  a.macs_per_lane[static_cast<std::size_t>(NumberFormat::int8)] = 1;
+  return a;
+}
+
+}  // namespace
+
+TEST_CASE("measurements: how a latency was arrived at survives the file") {
+  MeasurementSet set;
+  set.context = {"host_cpu", 1, "fp32", "oneDNN", 0, 2};
+  set.rows.push_back({{.input = {16, 8, 8}, .output = {32, 8, 8}}, 0.25, {0.24, 0.26, 1.5, 3.75}});
+  const std::string text = to_csv(set);
+  CHECK(text == measurement_header() + measurement_row(set.context, set.rows[0]));
+  std::istringstream in(text);
+  const MeasurementSet again = read_measurements(in, "m.csv");
+  CHECK(again.context == set.context);
+  REQUIRE(again.rows.size() == 1);
+  CHECK(again.rows[0].latency_ms == 0.25);
+  CHECK(again.rows[0].timing.min_ms == 0.24);
+  CHECK(again.rows[0].timing.median_ms == 0.26);
+  CHECK(again.rows[0].timing.noise_percent == 1.5);
+  CHECK(again.rows[0].timing.reference_ms == 3.75);
+  CHECK(again.merged == 0);
+}
+
+TEST_CASE("measurements: a latency is a positive number") {
+  CHECK(error(convolution(8, "0.1")) == "no error");
+  CHECK(error(convolution(8, "0.1") + convolution(9, "-0.1")) ==
+        "m.csv:3: latency_ms is \"-0.1\". Give a positive number of milliseconds, or remove the row.");
+  CHECK(error(convolution(8, "0")) ==
+        "m.csv:2: latency_ms is \"0\". Give a positive number of milliseconds, or remove the row.");
+  CHECK(error(convolution(8, "nan")) ==
+        "m.csv:2: latency_ms is \"nan\". Give a positive number of milliseconds, or remove the row.");
+  CHECK(error(convolution(8, "inf")) ==
+        "m.csv:2: latency_ms is \"inf\". Give a positive number of milliseconds, or remove the row.");
+  CHECK(error(convolution(8, "fast")) ==
+        "m.csv:2: latency_ms is \"fast\". Give a positive number of milliseconds, or remove the row.");
+  CHECK(error(convolution(8, "")) ==
+        "m.csv:2: latency_ms is missing. Give the measured milliseconds, or remove the row.");
+  CHECK(error(convolution(8, "0.1", "-1,,,")) ==
+        "m.csv:2: min_ms is \"-1\". Give a number that is not negative, or leave it empty.");
+  CHECK(error(convolution(8, "0.1", ",,little,")) ==
+        "m.csv:2: noise_percent is \"little\". Give a number that is not negative, or leave it empty.");
+}
+
+TEST_CASE("measurements: another column may hold the latencies") {
+  std::istringstream in(
+      "operator,in_channels,in_height,in_width,out_channels,out_height,out_width,phone\n"
+      "convolution,8,16,16,64,16,16,0.5\n");
+  CHECK(read_measurements(in, "m.csv", nullptr, "phone").rows.at(0).latency_ms == 0.5);
+  std::istringstream other(
+      "operator,in_channels,in_height,in_width,out_channels,out_height,out_width,phone\n");
+  CHECK_THROWS_WITH_AS(read_measurements(other, "m.csv", nullptr, "phome"),
+                       "m.csv:1: the column \"phome\" is missing. Did you mean \"phone\"? Add it.",
+                       InputError);
+}
+
+TEST_CASE("measurements: a column in another unit is recognised by its magnitude") {
+  // 16 channels are 2^18 multiply-accumulates: half a millisecond at half_giga's peak.
+  const Accelerator a = half_giga();
+  const auto column = [](double scale) {
+    std::string rows;
+    for (int channels = 8; channels < 48; channels += 8) {
+      const double milliseconds = channels * 0x1p-5 / 0.3;  // at 30 % of the peak
+      rows += convolution(channels, fmt::format("{}", milliseconds * scale));
+    }
+    return rows;
+  };
+  CHECK(error(column(1), &a) == "no error");
+  CHECK(error(column(0.2), &a) == "no error");
+  CHECK(error(column(50), &a) == "no error");
+  CHECK(
+      error(column(1e-3), &a) ==
+      "m.csv: latency_ms can hardly be milliseconds: the median row would do 1.57e+11 multiply-accumulates a "
+      "second, and the accelerator \"half_giga\" does 5.24e+08 at its peak. If the column holds seconds, "
+      "multiply it by 1000.");
+  CHECK(error(column(1e3), &a) ==
+        "m.csv: latency_ms can hardly be milliseconds: even the fastest rows would do only 1.57e+05 "
+        "multiply-accumulates a second, and the accelerator \"half_giga\" does 5.24e+08 at its peak. If the "
+        "column holds microseconds, divide it by 1000; nanoseconds, by 1000000.");
+  // Without an accelerator, or one whose lanes are open, only what no hardware does.
+  Accelerator open = a;
+  open.lanes.input_channels = 0;
+  CHECK(error(column(1e-3)) == "no error");
+  CHECK(error(column(1e-3), &open) == "no error");
+  CHECK(
+      error(column(1e-8)) ==
+      "m.csv: latency_ms can hardly be milliseconds: the median row would do 1.57e+16 multiply-accumulates a "
+      "second, and no hardware is like that. If the column holds seconds, multiply it by 1000.");
+  CHECK(error(column(1e3)).starts_with("m.csv: latency_ms can hardly be milliseconds: even the fastest"));
+  // Few slow rows are no other unit: a launch may take a thousand times a tiny convolution's time.
+  CHECK(error(column(1) + convolution(1, "5000"), &a) == "no error");
+}
+
+TEST_CASE("measurements: repeated rows become one, contradictory ones are named") {
+  const MeasurementSet same = read(convolution(8, "0.1") + convolution(9, "0.3") + convolution(8, "0.1"));
+  REQUIRE(same.rows.size() == 2);
+  CHECK(same.merged == 1);
+  CHECK(same.rows[0].latency_ms == 0.1);
+  CHECK(same.rows[1].subgraph.input.channels == 9);
+
+  const MeasurementSet close = read(convolution(8, "0.12") + convolution(8, "0.10") + convolution(8, "0.11"));
+  REQUIRE(close.rows.size() == 1);
+  CHECK(close.merged == 2);
+  CHECK(close.rows[0].latency_ms == 0.11);
+}
+
+TEST_CASE("measurements: contradictory rows") {
+  CHECK(error(convolution(9, "1") + convolution(8, "0.151") + convolution(8, "0.1")) ==
+        "m.csv:4: latency_ms is 0.1, but line 3 says 0.151 for the same subgraph. Remove the wrong row.");
+  CHECK(
+      error(convolution(8, "0.1") + convolution(9, "1") + convolution(8, "0.12") + convolution(8, "0.16")) ==
+      "m.csv:5: latency_ms is 0.16, but line 2 says 0.1 for the same subgraph. Remove the wrong row.");
+  CHECK(error(convolution(8, "0.149") + convolution(8, "0.1")) == "no error");
+}
