@@ -6,13 +6,6 @@
 #include <utility>
 
 namespace assay::cli {
-namespace {
-
-bool complete(std::span<const double> values) {
-  return std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
-}
-
-}  // namespace
 
 RankCohort::RankCohort(std::vector<RankTerm> terms, std::vector<double> weights, std::int64_t limit)
     : terms_(std::move(terms)), weights_(std::move(weights)), limit_(limit), random_(0, Purpose::select) {}

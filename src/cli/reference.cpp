@@ -48,10 +48,6 @@ nlohmann::ordered_json conditions(const Space& space, const ScoreSettings& setti
   return json;
 }
 
-bool complete(const ScoreRecord& record) {
-  return std::ranges::all_of(record.values, [](double value) { return std::isfinite(value); });
-}
-
 // Throws InputError saying what is wrong with the file.
 std::vector<ScoreRecord> read_reference(const std::string& path, const nlohmann::ordered_json& wanted) {
   const auto file = parse_file_of(
@@ -70,7 +66,7 @@ std::vector<ScoreRecord> read_reference(const std::string& path, const nlohmann:
     for (const auto& row : file.at("scores")) {
       ScoreRecord record;
       row.get_to(record.values);
-      if (record.values.size() != wanted["settings"]["scores"].size() || !complete(record))
+      if (record.values.size() != wanted["settings"]["scores"].size() || !complete(record.values))
         throw_bad_file(path, format_name, "a candidate has another number of scores", remedy);
       records.push_back(std::move(record));
     }
@@ -111,7 +107,7 @@ std::optional<std::vector<ScoreRecord>> score_reference(const Space& space, Scor
   std::vector<ScoreRecord> records;
   for (const ScoredNetwork& each : scored) {
     if (!each.done) return std::nullopt;
-    if (complete(each.record)) records.push_back(each.record);
+    if (complete(each.record.values)) records.push_back(each.record);
   }
   return records;
 }

@@ -88,13 +88,18 @@ const Space* reference_space(const Arguments& arguments, const Output& output,
                              const std::optional<Space>& named, const Space* own, std::int64_t networks) {
   if (named) return &*named;
   const bool asked = arguments.given("reference-size") || arguments.given("reference-file");
-  if (asked && own == nullptr)
+  const bool alone = arguments.flag("candidate") || (networks == 1 && output.format() == Format::table);
+  return asked || alone ? own : nullptr;
+}
+
+// To be found out before anything is executed.
+void check_reference(const Arguments& arguments, const Space* own) {
+  if (own != nullptr || arguments.given("reference")) return;
+  if (arguments.given("reference-size") || arguments.given("reference-file"))
     throw InputError(
         fmt::format("assay {}: a network file does not say which space to compare with. Name one with "
                     "--reference SPACE.toml.",
                     arguments.command_name()));
-  const bool alone = arguments.flag("candidate") || (networks == 1 && output.format() == Format::table);
-  return asked || alone ? own : nullptr;
 }
 
 int run(const Arguments& arguments) {
@@ -102,6 +107,7 @@ int run(const Arguments& arguments) {
   const auto cache = cache_path(arguments);
   const auto reference_size = static_cast<int>(arguments.integer("reference-size", 0, 100'000).value());
   Workload workload(arguments);
+  check_reference(arguments, workload.space());
   const Ranking ranking = ranking_of(arguments, workload.space(), output.quiet());
   const ScoreSettings& settings = ranking.settings;
   std::optional<Space> named;
@@ -141,22 +147,18 @@ Command score_command() {
       .positionals = "SPACE.toml | NETWORK.json",
       .max_positionals = 1,
       .description =
-          "Executes randomly initialised networks on a tiny random batch and prints what they promise: one "
-          "column\n"
-          "per score, and a rank score that combines them over all networks of the call (higher is better).\n"
-          "Candidates are read, scored and put aside as a stream: a million take no more memory than a "
-          "thousand. The\n"
-          "rank score is exact for up to 131,072 networks; longer streams are compared with a random sample "
-          "of "
-          "that size,\n"
-          "the same in every run, which moves ranks by less than 0.5 %. Networks that compute the same are "
-          "executed once,\n"
-          "and scores are kept for later runs.\n\n"
-          "A single candidate is compared with random candidates of its space, scored once and kept: each "
-          "score, and the\n"
-          "rank score, with the share of them that are worse. --reference does that for network files and "
-          "for many\n"
-          "candidates, too.",
+          "Executes randomly initialised networks on a tiny random batch and prints what they promise: one\n"
+          "column per score, and a rank score (higher is better). By default that is the sum of both\n"
+          "columns, a number of the network alone; with other --scores it combines their ranks over all\n"
+          "networks of the call.\n"
+          "Candidates are read, scored and put aside as a stream: a million take no more memory than a\n"
+          "thousand. Ranks are exact for up to 131,072 networks; longer streams are compared with a random\n"
+          "sample of that size, the same in every run, which moves ranks by less than 0.5 %. Networks that\n"
+          "compute the same are executed once, and scores are kept for later runs.\n"
+          "\n"
+          "A single candidate is compared with random candidates of its space, scored once and kept: each\n"
+          "score, and the rank score, with the share of them that are worse. --reference does that for\n"
+          "network files and for many candidates, too.",
       .groups = {input_options(), score_options(), reference_options(), cache_options(), output_options()},
       .example =
           "  assay score spaces/nasbench201.toml --sample 20 --scores synflow,naswot,params\n"

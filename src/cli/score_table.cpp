@@ -79,10 +79,6 @@ std::vector<Entry> one_direction_each(const std::vector<Entry>& entries, const s
   return kept;
 }
 
-bool complete(const ScoreRecord& record) {
-  return std::ranges::all_of(record.values, [](double value) { return std::isfinite(value); });
-}
-
 }  // namespace
 
 std::vector<double> ScoreTable::column(const std::string& score) const {
@@ -132,11 +128,11 @@ RankWeights learn_weights(const Space& space, const ScoreTable& table, const std
     const std::vector<std::string> columns = column_of(entries, &Entry::score);
     std::vector<ScoreRecord> cohort = table.part(columns);
     std::ranges::copy(ScoreTable{table.settings, others}.part(columns), std::back_inserter(cohort));
-    result.cohort = static_cast<int>(std::ranges::count_if(cohort, complete));
+    result.cohort = static_cast<int>(std::ranges::count_if(cohort, complete, &ScoreRecord::values));
     const std::vector<double> addends = rank_addends(cohort, column_of(entries, &Entry::term));
     std::vector<double> x, y;
     for (const std::size_t row : rows) {
-      if (!complete(cohort[row])) continue;
+      if (!complete(cohort[row].values)) continue;
       const auto first = addends.begin() + static_cast<std::ptrdiff_t>(row * entries.size());
       x.insert(x.end(), first, first + std::ssize(entries));
       y.push_back(accuracy[row]);

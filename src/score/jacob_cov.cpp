@@ -6,7 +6,9 @@
 #include "scores.hpp"
 #include "spectrum.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace assay {
 namespace {
@@ -19,40 +21,22 @@ class InputJacobian final : public Probe {
   Outcome score() const;
 
  private:
-  std::vector<double> rows_;  // batch x elements, each row centred and of length 1
-  bool constant_ = false;
+  std::optional<SquareMatrix> products_;  // of the images' gradients, each less its mean
 };
 
 void InputJacobian::after_backward(Executable& executable) {
   const std::span<const float> gradient = executable.input_gradient();
-  rows_.assign(gradient.begin(), gradient.end());
-  const auto n = static_cast<std::size_t>(context_.batch);
-  const std::size_t elements = rows_.size() / n;
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::span<double> row(rows_.data() + i * elements, elements);
-    double sum = 0, squares = 0;
-    for (const double x : row) sum += x;
-    for (double& x : row) {
-      x -= sum / static_cast<double>(elements);
-      squares += x * x;
-    }
-    constant_ |= squares == 0;
-    for (double& x : row) x /= std::sqrt(squares);
-  }
+  products_ = centred_gram({gradient.begin(), gradient.end()}, context_.batch);
 }
 
 Outcome InputJacobian::score() const {
-  if (constant_) return Outcome::failed("constant_output");
-  const auto n = static_cast<std::size_t>(context_.batch);
-  const std::size_t elements = rows_.size() / n;
+  const SquareMatrix& products = *products_;
   SquareMatrix correlation(context_.batch);
-  for (std::size_t i = 0; i < n; ++i)
-    for (std::size_t j = 0; j <= i; ++j) {
-      const double *a = rows_.data() + i * elements, *b = rows_.data() + j * elements;
-      double sum = 0;
-      for (std::size_t e = 0; e < elements; ++e) sum += a[e] * b[e];
-      correlation(i, j) = sum;
-    }
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    if (products(i, i) == 0) return Outcome::failed("constant_output");
+    for (std::size_t j = 0; j <= i; ++j)
+      correlation(i, j) = products(i, j) / std::sqrt(products(i, i) * products(j, j));
+  }
   constexpr double k = 1e-5;
   double score = 0;
   for (const double value : eigenvalues(correlation)) {

@@ -17,6 +17,10 @@ double average_rank(const std::vector<double>& ascending, double value, bool joi
 
 }  // namespace
 
+bool complete(std::span<const double> values) {
+  return std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
+}
+
 RankArchive::RankArchive(std::vector<RankTerm> terms, std::vector<double> weights)
     : terms_(std::move(terms)), weights_(std::move(weights)), sorted_(terms_.size()) {
   if (weights_.empty()) weights_.assign(terms_.size(), 1.0);
@@ -25,11 +29,6 @@ RankArchive::RankArchive(std::vector<RankTerm> terms, std::vector<double> weight
   for (const double weight : weights_)
     if (!std::isfinite(weight) || weight < 0)
       throw InternalError("A weight of the rank score is negative or not finite.");
-}
-
-bool RankArchive::complete(std::span<const double> values) const {
-  return values.size() >= terms_.size() &&
-         std::ranges::all_of(values, [](double value) { return std::isfinite(value); });
 }
 
 void RankArchive::add(std::span<const double> values) {

@@ -184,8 +184,7 @@ std::vector<double> rank_addends(std::span<const ScoreRecord> records, std::span
   std::vector<std::size_t> complete;
   for (std::size_t i = 0; i < records.size(); ++i) {
     const auto& values = records[i].values;
-    if (values.size() == scores && std::ranges::all_of(values, [](double v) { return std::isfinite(v); }))
-      complete.push_back(i);
+    if (values.size() == scores && assay::complete(values)) complete.push_back(i);
   }
   for (std::size_t k = 0; k < scores; ++k) {
     RankArchive column({terms[k]});

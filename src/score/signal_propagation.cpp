@@ -66,18 +66,6 @@ double sum_of_squares(const TensorView& tensor) {
                          [](double total, double x) { return total + x * x; });
 }
 
-// Products of `count` rows, each less its mean, with each other.
-SquareMatrix centred_products(std::vector<float> rows, int count) {
-  const std::size_t elements = rows.size() / static_cast<std::size_t>(count);
-  for (std::size_t begin = 0; begin < rows.size(); begin += elements) {
-    const std::span<float> row(rows.data() + begin, elements);
-    const auto mean =
-        static_cast<float>(std::accumulate(row.begin(), row.end(), 0.0) / static_cast<double>(elements));
-    for (float& x : row) x -= mean;
-  }
-  return gram(rows, count);
-}
-
 // Mean of f(correlation) over pairs of rows; a constant row is taken to be like every other.
 template <class F>
 double mean_over_pairs(const SquareMatrix& products, F f) {
@@ -140,7 +128,7 @@ void SignalFlow::see_output(OpId op, const TensorView& output) {
   feature_values_.resize(seen + static_cast<std::size_t>(output.elements()));
   output.copy_to(std::span(feature_values_).subspan(seen));
   if (output.first_image + output.batch < context_.batch) return;
-  feature_similarity_ = mean_over_pairs(centred_products(std::move(feature_values_), context_.batch),
+  feature_similarity_ = mean_over_pairs(centred_gram(std::move(feature_values_), context_.batch),
                                         [](double correlation) { return correlation; });
 }
 
@@ -148,7 +136,7 @@ void SignalFlow::after_backward(Executable& executable) {
   const std::span<const float> gradient = executable.input_gradient();
   reaches_input_ = std::ranges::any_of(gradient, [](float x) { return x != 0; });
   gradient_correlation_ =
-      std::sqrt(mean_over_pairs(centred_products({gradient.begin(), gradient.end()}, context_.batch),
+      std::sqrt(mean_over_pairs(centred_gram({gradient.begin(), gradient.end()}, context_.batch),
                                 [](double correlation) { return correlation * correlation; }));
 }
 

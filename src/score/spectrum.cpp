@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -64,6 +65,17 @@ SquareMatrix gram(std::span<const float> matrix, int rows) {
     for (std::size_t i = j; i < n; ++i)
       result(i, j) = product(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j));
   return result;
+}
+
+SquareMatrix centred_gram(std::vector<float> matrix, int rows) {
+  const std::size_t columns = matrix.size() / static_cast<std::size_t>(rows);
+  for (std::size_t begin = 0; begin < matrix.size(); begin += columns) {
+    const std::span<float> row(matrix.data() + begin, columns);
+    const auto mean =
+        static_cast<float>(std::accumulate(row.begin(), row.end(), 0.0) / static_cast<double>(columns));
+    for (float& x : row) x -= mean;
+  }
+  return gram(matrix, rows);
 }
 
 double spectral_entropy(std::span<const double> values) {

@@ -26,6 +26,9 @@ class SquareMatrix {
 
 // Products of every row with every other, in double precision; `rows` rows of equal length.
 SquareMatrix gram(std::span<const float> matrix, int rows);
+// The same of rows less their means: entry (i, j) over the root of (i, i) times (j, j) is a correlation. A
+// constant row has zeros only.
+SquareMatrix centred_gram(std::vector<float> matrix, int rows);
 
 // Of a symmetric matrix, ascending. All NaN when it is not finite.
 std::vector<double> eigenvalues(const SquareMatrix& symmetric);

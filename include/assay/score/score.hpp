@@ -192,6 +192,9 @@ struct ScoreRecord {
   bool ok() const { return status == "ok"; }
 };
 
+// Whether every score has a value.
+bool complete(std::span<const double> values);
+
 // Scores networks. One Scorer serves all threads; each calls it with its own Worker:
 //
 //   Scorer scorer(settings);
@@ -250,7 +253,6 @@ class RankArchive {
   std::vector<double> percentiles_of(std::span<const double> values) const;
 
  private:
-  bool complete(std::span<const double> values) const;
   void sort() const;
 
   std::vector<RankTerm> terms_;
