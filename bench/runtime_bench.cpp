@@ -32,7 +32,7 @@ CompileOptions options_for(Pass pass, int batch, const Network& network) {
   options.batch = batch;
   if (pass == Pass::inference) {
     options.batch_norm = BatchNormMode::running_statistics;
-    options.fold_batch_norm = true;
+    options.inference = true;
   }
   if (pass == Pass::data) {
     options.backward = true;

@@ -175,7 +175,7 @@ TEST_CASE("random networks, forward and backward, under every kind of request") 
       default:
         options.backward = options.input_gradient = options.weight_gradients = false;
         options.batch_norm = BatchNormMode::running_statistics;
-        options.fold_batch_norm = true;
+        options.inference = true;
     }
     compare_with_reference(worker(), network, options, "random network", seed, {1e-4, 2e-3});
   }

@@ -165,7 +165,7 @@ TEST_CASE("folded batch norm computes the same function") {
   options.batch = 3;
   options.batch_norm = BatchNormMode::running_statistics;
   compare_with_reference(worker(), network, options, "unfolded", 5);
-  options.fold_batch_norm = true;
+  options.inference = true;
   compare_with_reference(worker(), network, options, "folded", 5);
 
   SUBCASE("also after its parameters were written in place") {

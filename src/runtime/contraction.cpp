@@ -2,6 +2,8 @@
 
 #include "contraction_primitive.hpp"
 
+#include <array>
+
 namespace assay {
 
 namespace {
@@ -70,13 +72,11 @@ class Forward : public ContractionKernel {
     float* y = frame[buffers_.y];
     const float* x = fetch(scratch, source_at_, source_layout_, frame[buffers_.x], primitive_->source);
     float* out = place(scratch, destination_at_, y);
-    if (epilogue_.accumulate)
-      fetch(scratch, destination_at_, destination_layout_, y, primitive_->destination);
-    if (bias_ != nullptr) {
-      primitive_->primitive.run(worker_->stream, {x, weight_.value, out, scratch, bias_->value});
-    } else {
-      primitive_->primitive.run(worker_->stream, {x, weight_.value, out, scratch});
-    }
+    std::array<const float*, 6> arguments = {x, weight_.value, out, scratch};
+    std::size_t count = 4;
+    if (bias_ != nullptr) arguments[count++] = bias_->value;
+    if (epilogue_.add) arguments[count++] = frame[buffers_.addend];
+    primitive_->primitive.run(worker_->stream, std::span(arguments).first(count));
     if (destination_at_ >= 0) worker_->reorder(primitive_->destination, out, destination_layout_, y);
   }
 

@@ -36,6 +36,7 @@ struct Contraction {
 
 struct ContractionBuffers {
   BufferId x = no_buffer, y = no_buffer, dx = no_buffer, dy = no_buffer;
+  BufferId addend = no_buffer;  // of the epilogue, as large as y
   // Data gradient: a whole-batch buffer for the weights in the layout that it wants. It gets its size when
   // bound.
   BufferId weights = no_buffer;
@@ -43,9 +44,11 @@ struct ContractionBuffers {
 
 // What runs inside the primitive after the sum of products.
 struct Epilogue {
-  bool accumulate = false;  // add what the output buffer holds
+  bool add = false;  // ContractionBuffers::addend
   std::optional<ActivationFunction> activation;
+  bool activation_first = false;  // before the addition
 
+  // Whether it gives what the activation on its own would, NaN and zero padding included.
   static bool supports(const ActivationFunction& function, const Extent& extent);
 };
 

@@ -15,6 +15,8 @@ using Layout = memory::desc;
 using Tag = memory::format_tag;
 using Dims = memory::dims;
 constexpr auto f32 = memory::data_type::f32;
+// Forward primitives keep nothing for backward; as hints of backward primitives they have to say otherwise.
+constexpr auto inference = dnnl::prop_kind::forward_inference, training = dnnl::prop_kind::forward_training;
 
 // The geometry in oneDNN's words, for `images` images. Undefined formats are oneDNN's choice.
 struct Problem {
@@ -96,6 +98,7 @@ void append_activation(dnnl::post_ops& ops, const ActivationFunction& function) 
     case Activation::gelu:
       return ops.append_eltwise(1, algorithm::eltwise_gelu_erf, 0, 0);
     case Activation::relu6:
+      return ops.append_eltwise(1, algorithm::eltwise_clip, 0, 6);
     case Activation::h_sigmoid:
       break;
   }
@@ -119,9 +122,9 @@ auto choose(const Contraction& c, int images, Make&& make) {
 
 dnnl::convolution_forward::primitive_desc convolution_forward(const dnnl::engine& engine,
                                                               const Contraction& c, const Problem& p,
-                                                              const dnnl::primitive_attr& attributes) {
+                                                              const dnnl::primitive_attr& attributes,
+                                                              dnnl::prop_kind prop) {
   using Convolution = dnnl::convolution_forward;
-  const auto prop = dnnl::prop_kind::forward_training;
   const auto direct = dnnl::algorithm::convolution_direct;
   const auto desc = c.bias ? Convolution::desc(prop, direct, p.source, p.weights, p.bias, p.destination,
                                                p.strides, p.dilations, p.pad_begin, p.pad_end)
@@ -132,9 +135,9 @@ dnnl::convolution_forward::primitive_desc convolution_forward(const dnnl::engine
 
 dnnl::inner_product_forward::primitive_desc linear_forward(const dnnl::engine& engine, const Contraction& c,
                                                            const Problem& p,
-                                                           const dnnl::primitive_attr& attributes) {
+                                                           const dnnl::primitive_attr& attributes,
+                                                           dnnl::prop_kind prop) {
   using Linear = dnnl::inner_product_forward;
-  const auto prop = dnnl::prop_kind::forward_training;
   const auto desc = c.bias ? Linear::desc(prop, p.source, p.weights, p.bias, p.destination)
                            : Linear::desc(prop, p.source, p.weights, p.destination);
   return {desc, attributes, engine};
@@ -152,12 +155,14 @@ constexpr ArgumentKinds weight_kinds{DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_A
 std::shared_ptr<CachedContraction> finish(const dnnl::engine& engine, const Contraction& c,
                                           dnnl::primitive primitive, const ArgumentKinds& kinds,
                                           const Layout& source, const Layout& weights,
-                                          const Layout& destination, const Layout& scratchpad) {
+                                          const Layout& destination, const Layout& scratchpad,
+                                          const std::vector<Primitive::Argument>& further = {}) {
   std::vector<Primitive::Argument> arguments{{kinds.source, source},
                                              {kinds.weights, weights},
                                              {kinds.destination, destination},
                                              {DNNL_ARG_SCRATCHPAD, scratchpad}};
   if (c.bias) arguments.push_back({kinds.bias, make_problem(c, 1, false).bias});
+  arguments.insert(arguments.end(), further.begin(), further.end());
   auto result = std::make_shared<CachedContraction>(Primitive(engine, std::move(primitive), arguments));
   result->source = source;
   result->weights = weights;
@@ -181,7 +186,9 @@ dnnl::memory::desc with_real_dims(dnnl::memory::desc layout, const Contraction& 
 std::shared_ptr<CachedContraction> forward_primitive(Worker::Implementation& worker, const Contraction& c,
                                                      int images, const Epilogue& epilogue) {
   CacheKey key = key_of(c, images, 'f');
-  key.add(epilogue.accumulate).add(epilogue.activation ? static_cast<int>(epilogue.activation->kind) + 1 : 0);
+  key.add(epilogue.add)
+      .add(epilogue.activation_first)
+      .add(epilogue.activation ? static_cast<int>(epilogue.activation->kind) + 1 : 0);
   if (epilogue.activation) {
     std::int32_t bits;
     std::memcpy(&bits, &epilogue.activation->parameter, sizeof bits);
@@ -191,19 +198,27 @@ std::shared_ptr<CachedContraction> forward_primitive(Worker::Implementation& wor
     const dnnl::engine& engine = worker.engine;
     dnnl::primitive_attr attributes = user_scratchpad();
     dnnl::post_ops ops;
-    if (epilogue.accumulate) ops.append_sum();
-    if (epilogue.activation) append_activation(ops, *epilogue.activation);
+    const bool activation_first = epilogue.activation && epilogue.activation_first;
+    if (activation_first) append_activation(ops, *epilogue.activation);
+    std::vector<Primitive::Argument> addend;
+    if (epilogue.add) {
+      addend.push_back(
+          {DNNL_ARG_ATTR_MULTIPLE_POST_OP(ops.len()) | DNNL_ARG_SRC_1, activation_layout(c, c.out, images)});
+      ops.append_binary(dnnl::algorithm::binary_add, addend[0].layout);
+    }
+    if (epilogue.activation && !activation_first) append_activation(ops, *epilogue.activation);
     attributes.set_post_ops(ops);
     const auto finish_forward = [&](const auto& pd, dnnl::primitive primitive) {
       return finish(engine, c, std::move(primitive), forward_kinds, pd.src_desc(), pd.weights_desc(),
-                    pd.dst_desc(), pd.scratchpad_desc());
+                    pd.dst_desc(), pd.scratchpad_desc(), addend);
     };
     if (c.linear) {
-      const auto pd = linear_forward(engine, c, make_problem(c, images, false), attributes);
+      const auto pd = linear_forward(engine, c, make_problem(c, images, false), attributes, inference);
       return finish_forward(pd, dnnl::inner_product_forward(pd));
     }
-    const auto pd =
-        choose(c, images, [&](const Problem& p) { return convolution_forward(engine, c, p, attributes); });
+    const auto pd = choose(c, images, [&](const Problem& p) {
+      return convolution_forward(engine, c, p, attributes, inference);
+    });
     return finish_forward(pd, dnnl::convolution_forward(pd));
   });
 }
@@ -222,7 +237,7 @@ std::shared_ptr<CachedContraction> data_gradient_primitive(Worker::Implementatio
       using Linear = dnnl::inner_product_backward_data;
       const Problem p = make_problem(c, images, false);
       const Linear::primitive_desc pd(Linear::desc(p.source, p.weights, p.destination), attributes, engine,
-                                      linear_forward(engine, c, p, attributes));
+                                      linear_forward(engine, c, p, attributes, training));
       return finish_data(pd, Linear(pd));
     }
     using Convolution = dnnl::convolution_backward_data;
@@ -230,7 +245,7 @@ std::shared_ptr<CachedContraction> data_gradient_primitive(Worker::Implementatio
       const Convolution::desc desc(dnnl::algorithm::convolution_direct, p.source, p.weights, p.destination,
                                    p.strides, p.dilations, p.pad_begin, p.pad_end);
       return Convolution::primitive_desc(desc, attributes, engine,
-                                         convolution_forward(engine, c, p, attributes));
+                                         convolution_forward(engine, c, p, attributes, training));
     });
     return finish_data(pd, Convolution(pd));
   });
@@ -250,7 +265,8 @@ std::shared_ptr<CachedContraction> weight_gradient_primitive(Worker::Implementat
       const Problem p = make_problem(c, images, false);
       const auto desc = c.bias ? Linear::desc(p.source, p.weights, p.bias, p.destination)
                                : Linear::desc(p.source, p.weights, p.destination);
-      const Linear::primitive_desc pd(desc, attributes, engine, linear_forward(engine, c, p, attributes));
+      const Linear::primitive_desc pd(desc, attributes, engine,
+                                      linear_forward(engine, c, p, attributes, training));
       return finish_weights(pd, Linear(pd));
     }
     using Convolution = dnnl::convolution_backward_weights;
@@ -261,7 +277,7 @@ std::shared_ptr<CachedContraction> weight_gradient_primitive(Worker::Implementat
                                : Convolution::desc(direct, p.source, p.weights, p.destination, p.strides,
                                                    p.dilations, p.pad_begin, p.pad_end);
       return Convolution::primitive_desc(desc, attributes, engine,
-                                         convolution_forward(engine, c, p, attributes));
+                                         convolution_forward(engine, c, p, attributes, training));
     });
     return finish_weights(pd, Convolution(pd));
   });

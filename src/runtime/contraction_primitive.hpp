@@ -13,7 +13,7 @@ namespace assay {
 // A compiled contraction and the layouts that it wants, which are ours wherever oneDNN has fast code for
 // them.
 struct CachedContraction : Cached {
-  Primitive primitive;  // arguments: source, weights, destination, scratchpad, and bias if there is one
+  Primitive primitive;  // arguments: source, weights, destination, scratchpad; bias and addend if there are
   dnnl::memory::desc source, weights, destination;
   std::int64_t scratch = 0;  // floats of oneDNN's scratchpad
 

@@ -17,13 +17,15 @@ struct Executable::Implementation {
   Implementation& operator=(const Implementation&) = delete;
 
   void fold();
+  Program& placed_program();
 
   Worker::Implementation& worker;
   Shape input_shape, output_shape;
   Compiled compiled;
   std::optional<MemoryClaim> memory;
-  FloatBuffer arena;
+  FloatBuffer arena;  // empty when the worker's is shared
   std::int64_t arena_floats = 0;
+  bool shares_arena;
   std::vector<Parameter> parameters;
   bool needs_folding = true;
 };
@@ -33,6 +35,7 @@ namespace {
 CompileOptions completed(CompileOptions options) {
   if (options.input_gradient || options.weight_gradients || !options.gradient_taps.empty())
     options.backward = true;
+  if (options.inference) options.batch_norm = BatchNormMode::running_statistics;
   return options;
 }
 
@@ -75,7 +78,11 @@ void check(const Network& network, const CompileOptions& options) {
 
 Executable::Implementation::Implementation(Worker::Implementation& w, const Network& network,
                                            const CompileOptions& options)
-    : worker(w), input_shape(network.input_shape()), output_shape(network.output_shape()), compiled(options) {
+    : worker(w),
+      input_shape(network.input_shape()),
+      output_shape(network.output_shape()),
+      compiled(options),
+      shares_arena(options.shared_arena) {
   compile(network, options, compiled);
   try {
     arena_floats = compiled.program.plan(worker);
@@ -90,8 +97,12 @@ Executable::Implementation::Implementation(Worker::Implementation& w, const Netw
                               compiled.folded.floats(false) + compiled.program.scratch_floats() +
                               compiled.parameters.largest();
   memory.emplace(worker, floats * std::int64_t{sizeof(float)});
-  arena = worker.pool.take(arena_floats);
-  compiled.program.place(arena.data());
+  if (shares_arena) {
+    worker.shared_arena(arena_floats);
+  } else {
+    arena = worker.pool.take(arena_floats);
+    compiled.program.place(arena.data());
+  }
   compiled.parameters.allocate(worker, options.weight_gradients);
   compiled.folded.allocate(worker, false);
   for (std::size_t i = 0; i < compiled.parameters.size(); ++i) {
@@ -106,6 +117,12 @@ Executable::Implementation::~Implementation() {
   worker.pool.give_back(std::move(arena));
   compiled.parameters.release(worker);
   compiled.folded.release(worker);
+}
+
+// With its buffers where they are now: a shared arena moves when it grows.
+Program& Executable::Implementation::placed_program() {
+  if (shares_arena) compiled.program.place(worker.shared_arena(arena_floats));
+  return compiled.program;
 }
 
 // conv, then scale (x - mean) / sqrt(variance + epsilon) + shift, is a convolution with scaled weights and
@@ -185,13 +202,18 @@ void Executable::get_gradient(std::size_t index, std::span<float> plain) const {
 
 std::span<float> Executable::input() {
   const Compiled& c = implementation_->compiled;
-  return {c.program.data(c.input),
+  return {implementation_->placed_program().data(c.input),
           static_cast<std::size_t>(c.program.batch() * implementation_->input_shape.elements())};
 }
 
 void Executable::forward(const Tap& tap) {
   if (implementation_->needs_folding) implementation_->fold();
-  implementation_->compiled.program.forward(tap, implementation_->worker.stop);
+  implementation_->placed_program().forward(tap, implementation_->worker.stop);
+}
+
+void Executable::profile(std::span<double> seconds) {
+  if (implementation_->needs_folding) implementation_->fold();
+  implementation_->placed_program().profile(seconds, implementation_->worker.stop);
 }
 
 std::span<const float> Executable::output() const {

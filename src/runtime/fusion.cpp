@@ -39,22 +39,17 @@ class Fuser {
   Fuser(const Network& network, const CompileOptions& options)
       : network_(network),
         training_(options.backward),
-        fold_(options.fold_batch_norm && !options.backward &&
-              options.batch_norm == BatchNormMode::running_statistics),
+        inference_(options.inference && !options.backward &&
+                   options.batch_norm == BatchNormMode::running_statistics),
         live_(live_operators(network, options)),
         uses_(index(network.size())),
-        last_use_(index(network.size())),
         exposed_(index(network.size())),
         gradient_tapped_(index(network.size())),
-        overwritten_(index(network.size())),
         group_of_(index(network.size()), -1) {
     result_.tensor_of.assign(index(network.size()), -1);
     for (OpId id = 1; id < network.size(); ++id) {
       if (!live_[index(id)] || network.op(id).kind == OpKind::zero) continue;
-      for (const OpId input : network.inputs(id)) {
-        ++uses_[index(input)];
-        last_use_[index(input)] = id;
-      }
+      for (const OpId input : network.inputs(id)) ++uses_[index(input)];
     }
     exposed_[0] = exposed_[index(network.output())] = true;
     for (const OpId id : options.forward_taps) exposed_[index(id)] = true;
@@ -143,7 +138,7 @@ class Fuser {
 
   bool fold_norm(OpId id, OpId input) {
     Group* group = group_of(input);
-    if (!fold_ || group == nullptr || !is_private(input) || !is_contraction(group->kind) ||
+    if (!inference_ || group == nullptr || !is_private(input) || !is_contraction(group->kind) ||
         group->activation >= 0 || group->folded_norm >= 0 || group->residual >= 0) {
       return false;
     }
@@ -157,9 +152,14 @@ class Fuser {
     if (group == nullptr || !is_private(input) || group->activation >= 0 || tensor(input) != input)
       return false;
     const ActivationFunction function = activation_of(network_.op(id));
+    if (inference_ && !function.keeps_zero()) return false;
     if (is_contraction(group->kind)) {
-      if (!Epilogue::supports(function, Extent::blocked(network_.shape(id)))) return false;
+      const Extent extent = Extent::blocked(network_.shape(id));
+      if (!inference_ && !Epilogue::supports(function, extent)) return false;
       if (training_ && !function.derivative_from_output()) return false;
+      group->activation_first = group->residual < 0;
+    } else if (group->kind == OpKind::multiply) {
+      if (!inference_) return false;
     } else if (group->kind == OpKind::add && !group->inputs.empty()) {
       const bool single_norm = group->inputs.size() == 1 && group->inputs[0].norm >= 0;
       if (training_ && !single_norm && !function.derivative_from_output()) return false;
@@ -171,32 +171,22 @@ class Fuser {
     return true;
   }
 
-  // conv (+ folded batch norm) + residual, written over the residual where nobody needs that any more.
+  // conv (+ folded batch norm, + activation) + residual, in the convolution that runs last.
   bool join_residual(OpId id, std::span<const OpId> inputs) {
-    if (training_ || inputs.size() != 2) return false;
-    for (const int side : {1, 0}) {
-      const OpId from = inputs[index(side)], other = inputs[index(1 - side)];
-      Group* group = group_of(from);
-      if (group == nullptr || !is_private(from) || !is_contraction(group->kind) || group->activation >= 0 ||
-          group->residual >= 0 || tensor(from) != from) {
-        continue;
-      }
-      const OpId residual = tensor(other);
-      if (residual <= 0 || !dies_at(residual, id)) continue;
-      group->residual = residual;
-      overwritten_[index(residual)] = true;
-      join(from, id);
-      return true;
+    if (!inference_ || inputs.size() != 2) return false;
+    const auto main_op = [&](OpId input) {
+      const Group* group = group_of(input);
+      return group == nullptr ? -1 : group->op;
+    };
+    const int side = main_op(inputs[1]) > main_op(inputs[0]) ? 1 : 0;
+    const OpId from = inputs[index(side)], other = tensor(inputs[index(1 - side)]);
+    Group* group = group_of(from);
+    if (group == nullptr || !is_private(from) || !is_contraction(group->kind) || group->residual >= 0 ||
+        tensor(from) != from || other < 0) {
+      return false;
     }
-    return false;
-  }
-
-  // Whether `id` is the last reader of a tensor, under all the names that it goes by.
-  bool dies_at(OpId owner, OpId id) const {
-    for (OpId alias = 0; alias < id; ++alias) {
-      if (tensor(alias) == owner && (last_use_[index(alias)] > id || alias == network_.output()))
-        return false;
-    }
+    group->residual = other;
+    join(from, id);
     return true;
   }
 
@@ -209,7 +199,7 @@ class Fuser {
         continue;
       }
       const Group* producer = group_of(input);
-      const bool norm = network_.op(input).kind == OpKind::batch_norm && producer != nullptr &&
+      const bool norm = !inference_ && network_.op(input).kind == OpKind::batch_norm && producer != nullptr &&
                         is_private(input) && producer->kind == OpKind::add && producer->output == input &&
                         tensor(input) == input;
       if (norm) {
@@ -240,9 +230,8 @@ class Fuser {
     const auto inputs = network_.inputs(id);
     for (const Group& group : result_.groups) {
       if (group.op < 0 || group.op != group.output || group.output == id) continue;
-      if (gradient_tapped_[index(group.op)] || overwritten_[index(group.op)] ||
-          !(network_.op(group.op) == op) || network_.shape(group.op) != network_.shape(id) ||
-          group.inputs.size() != inputs.size()) {
+      if (gradient_tapped_[index(group.op)] || !(network_.op(group.op) == op) ||
+          network_.shape(group.op) != network_.shape(id) || group.inputs.size() != inputs.size()) {
         continue;
       }
       const bool same =
@@ -259,16 +248,14 @@ class Fuser {
   void share(OpId id, OpId owner) {
     result_.tensor_of[index(id)] = owner;
     uses_[index(owner)] += uses_[index(id)];
-    last_use_[index(owner)] = std::max(last_use_[index(owner)], last_use_[index(id)]);
     exposed_[index(owner)] = exposed_[index(owner)] || exposed_[index(id)];
   }
 
   const Network& network_;
-  bool training_, fold_;
+  bool training_, inference_;
   std::vector<bool> live_;
   std::vector<int> uses_;
-  std::vector<OpId> last_use_;
-  std::vector<bool> exposed_, gradient_tapped_, overwritten_;
+  std::vector<bool> exposed_, gradient_tapped_;
   std::vector<int> group_of_;  // by the operator whose tensor is the group's
   Fusion result_;
 };

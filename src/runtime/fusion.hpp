@@ -4,7 +4,9 @@
 // Which fusions are legal depends on the pass. Forward only, everything that has one consumer may vanish.
 // With backward, an activation joins its producer when its derivative can be had from what survives anyway:
 // from the group's output (ReLU and its like), or from the input of a single batch norm. Tapped tensors
-// always exist.
+// always exist. For inference the groups are the subgraphs that SubgraphSplitter (accelerator/subgraph.hpp)
+// makes under the fusion rules of spaces/accelerators/host_cpu.toml, so that what is measured of a subgraph
+// holds in a network; tests/accelerator_host_test.cpp compares the two.
 #pragma once
 
 #include "assay/network/network.hpp"
@@ -26,8 +28,9 @@ struct Group {
   OpId op = -1;       // the operator that gives the kernel its attributes
   OpId output = -1;   // the last operator fused in: the group's tensor is its output
   OpId activation = -1;
-  OpId folded_norm = -1;  // batch norm folded into the convolution's weights
-  OpId residual = -1;     // tensor added inside the convolution, in place
+  OpId folded_norm = -1;          // batch norm folded into the convolution's weights
+  OpId residual = -1;             // tensor added inside the convolution
+  bool activation_first = false;  // before the residual is added
   std::vector<GroupInput> inputs = {};
 };
 

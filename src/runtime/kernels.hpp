@@ -9,6 +9,7 @@
 #include "program.hpp"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -54,9 +55,10 @@ std::unique_ptr<Kernel> make_global_pool(bool maximum, const Extent& in, BufferI
 std::unique_ptr<Kernel> make_global_pool_gradient(bool maximum, const Extent& in, BufferId x, BufferId y,
                                                   BufferId dy, BufferId dx);
 
-// multiply.cpp: y = a * b, either of them {c,1,1}.
+// multiply.cpp: y = f(a * b), either of them {c,1,1}; f(0) = 0.
 std::unique_ptr<Kernel> make_multiply(BufferId a, const Extent& a_extent, BufferId b, const Extent& b_extent,
-                                      BufferId y, const Extent& y_extent);
+                                      const std::optional<ActivationFunction>& activation, BufferId y,
+                                      const Extent& y_extent);
 // Gradient of the operand of extent `to`; `other` is the other operand.
 std::unique_ptr<Kernel> make_multiply_gradient(BufferId dy, const Extent& y_extent, BufferId other,
                                                const Extent& other_extent, BufferId dx, const Extent& to);

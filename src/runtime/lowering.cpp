@@ -36,7 +36,7 @@ void Lowering::forward() {
   const Value& output = blocked(tensor_of(network_.output()));
   compiled_.output = program_.image_buffer(network_.output_shape().elements());
   program_.keep(compiled_.output);
-  program_.emit(network_.output(), make_unpack(output.buffer, compiled_.output, output.extent),
+  program_.emit(0, make_unpack(output.buffer, compiled_.output, output.extent),
                 {{output.buffer}, {compiled_.output}});
 }
 
@@ -219,7 +219,8 @@ void Lowering::emit(const Group& group) {
       kernel = make_global_pool(group.kind == OpKind::global_max_pool, x.extent, x.buffer, y.buffer);
       break;
     case OpKind::multiply:
-      kernel = make_multiply(x.buffer, x.extent, in[1].buffer, in[1].extent, y.buffer, y.extent);
+      kernel = make_multiply(x.buffer, x.extent, in[1].buffer, in[1].extent, activation_of(group), y.buffer,
+                             y.extent);
       break;
     case OpKind::concat: {
       std::vector<Part> parts;
@@ -267,17 +268,13 @@ void Lowering::emit_contraction(const Group& group) {
     p.weight = folded.weight;
     p.bias = folded.bias;
   }
-  const Epilogue epilogue{group.residual >= 0, activation_of(group)};
-  if (epilogue.accumulate) {
-    values_[index(group.output)] = blocked(group.residual);  // written in place
-  } else {
-    make_value(group);
-  }
-  const Value& y = values_[index(group.output)];
+  const Epilogue epilogue{group.residual >= 0, activation_of(group), group.activation_first};
+  ContractionBuffers buffers{.x = x.buffer};
   std::vector<BufferId> reads{x.buffer};
-  if (epilogue.accumulate) reads.push_back(y.buffer);
-  program_.emit(group.op, make_contraction(c, {.x = x.buffer, .y = y.buffer}, *p.weight, p.bias, epilogue),
-                {std::move(reads), {y.buffer}});
+  if (epilogue.add) reads.push_back(buffers.addend = blocked(group.residual).buffer);
+  buffers.y = make_value(group).buffer;
+  program_.emit(group.op, make_contraction(c, buffers, *p.weight, p.bias, epilogue),
+                {std::move(reads), {buffers.y}});
 }
 
 std::vector<AffineTerm> Lowering::terms_of(const Group& group) {
@@ -309,7 +306,7 @@ void Lowering::emit_affine_sum(const Group& group) {
     mask = program_.image_buffer(mask_floats(y.extent));
     access.writes.push_back(mask);
   }
-  program_.emit(group.output, make_affine_sum(std::move(terms), activation, y.buffer, mask, y.extent),
+  program_.emit(group.op, make_affine_sum(std::move(terms), activation, y.buffer, mask, y.extent),
                 std::move(access));
 }
 

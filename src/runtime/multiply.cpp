@@ -15,16 +15,27 @@ int step(const Extent& operand, const Extent& result) {
 template <int B>
 class Multiply : public Kernel {
  public:
-  Multiply(BufferId a, const Extent& a_extent, BufferId b, const Extent& b_extent, BufferId y,
-           const Extent& y_extent)
+  Multiply(BufferId a, const Extent& a_extent, BufferId b, const Extent& b_extent,
+           const std::optional<ActivationFunction>& activation, BufferId y, const Extent& y_extent)
       : a_(a),
         b_(b),
         y_(y),
+        activation_(activation),
         extent_(y_extent),
         a_step_(step<B>(a_extent, y_extent)),
         b_step_(step<B>(b_extent, y_extent)) {}
 
   void run(const Frame& frame) override {
+    if (!activation_) return run(frame, [](const Vec<B>& v) { return v; });
+    with_activation(activation_->kind, [&](auto kind) {
+      run(frame,
+          [&](const Vec<B>& v) { return activate<decltype(kind)::value, B>(v, activation_->parameter); });
+    });
+  }
+
+ private:
+  template <class F>
+  ASSAY_INLINE void run(const Frame& frame, F&& f) const {
     const float* a = frame[a_];
     const float* b = frame[b_];
     float* y = frame[y_];
@@ -33,13 +44,13 @@ class Multiply : public Kernel {
       const float* a_plane = a + std::int64_t{plane} * (a_step_ == 0 ? B : pixels * B);
       const float* b_plane = b + std::int64_t{plane} * (b_step_ == 0 ? B : pixels * B);
       for (int p = 0; p < pixels; ++p, y += B) {
-        store<B>(y, load<B>(a_plane + p * a_step_) * load<B>(b_plane + p * b_step_));
+        store<B>(y, f(load<B>(a_plane + p * a_step_) * load<B>(b_plane + p * b_step_)));
       }
     }
   }
 
- private:
   BufferId a_, b_, y_;
+  std::optional<ActivationFunction> activation_;
   Extent extent_;
   int a_step_, b_step_;
 };
@@ -86,8 +97,9 @@ class MultiplyGradient : public Kernel {
 }  // namespace
 
 std::unique_ptr<Kernel> make_multiply(BufferId a, const Extent& a_extent, BufferId b, const Extent& b_extent,
-                                      BufferId y, const Extent& y_extent) {
-  return make_blocked<Multiply>(a, a_extent, b, b_extent, y, y_extent);
+                                      const std::optional<ActivationFunction>& activation, BufferId y,
+                                      const Extent& y_extent) {
+  return make_blocked<Multiply>(a, a_extent, b, b_extent, activation, y, y_extent);
 }
 std::unique_ptr<Kernel> make_multiply_gradient(BufferId dy, const Extent& y_extent, BufferId other,
                                                const Extent& other_extent, BufferId dx, const Extent& to) {

@@ -3,6 +3,7 @@
 #include "assay/base/error.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 
 #include <dnnl.hpp>
@@ -241,7 +242,9 @@ std::int64_t Program::scratch_floats() const {
   return most;
 }
 
-void Program::run(std::size_t begin, std::size_t end, const Tap& tap, const std::stop_token& stop) {
+void Program::run(std::size_t begin, std::size_t end, const Tap& tap, const std::stop_token& stop,
+                  std::span<double> seconds) {
+  using Clock = std::chrono::steady_clock;
   Frame frame;
   frame.placements = placements_;
   frame.batch = batch_;
@@ -252,8 +255,13 @@ void Program::run(std::size_t begin, std::size_t end, const Tap& tap, const std:
       for (int s = segment.first; s < segment.last; ++s) {
         if (stop.stop_requested()) throw Cancelled();
         Step& step = steps_[static_cast<std::size_t>(s)];
-        if (step.kernel) {
+        if (step.kernel && seconds.empty()) {
           step.kernel->run(frame);
+        } else if (step.kernel) {
+          const auto start = Clock::now();
+          step.kernel->run(frame);
+          seconds[static_cast<std::size_t>(step.op)] +=
+              std::chrono::duration<double>(Clock::now() - start).count();
         } else if (tap) {
           TensorView view = make_view(frame[step.access.reads.front()], frame.images, step.extent);
           view.first_image = frame.first_image;

@@ -92,7 +92,7 @@ class Program {
     std::vector<BufferId> overwritable = {};
     Scope scope = Scope::per_image;
   };
-  // `op` names the kernel in messages.
+  // `op` names the kernel in messages and profiles.
   void emit(OpId op, std::unique_ptr<Kernel> kernel, Access access);
   // Shows the buffer to the caller's tap, which may write it, whole or image by image. `beside` is still
   // there then, too.
@@ -107,10 +107,14 @@ class Program {
   std::int64_t scratch_floats() const;
   void place(float* arena);
 
-  // Both throw Cancelled between two steps when a stop is requested.
+  // These throw Cancelled between two steps when a stop is requested.
   void forward(const Tap& tap, const std::stop_token& stop) { run(0, backward_segment_, tap, stop); }
   void backward(const Tap& tap, const std::stop_token& stop) {
     run(backward_segment_, segments_.size(), tap, stop);
+  }
+  // As forward; adds to seconds[op] what the steps that were emitted for it took.
+  void profile(std::span<double> seconds, const std::stop_token& stop) {
+    run(0, backward_segment_, {}, stop, seconds);
   }
   float* data(BufferId id) const { return placements_[static_cast<std::size_t>(id)].data; }
   int batch() const { return batch_; }
@@ -153,7 +157,8 @@ class Program {
   bool is_local(const Buffer& buffer) const;
   void assign_storage();
   std::int64_t assign_offsets();
-  void run(std::size_t begin, std::size_t end, const Tap& tap, const std::stop_token& stop);
+  void run(std::size_t begin, std::size_t end, const Tap& tap, const std::stop_token& stop,
+           std::span<double> seconds = {});
 
   int batch_;
   std::int64_t cache_floats_;

@@ -72,7 +72,7 @@ Primitive::Primitive(const dnnl::engine& engine, dnnl::primitive primitive,
   }
 }
 
-void Primitive::run(const dnnl::stream& stream, std::initializer_list<const float*> pointers) const {
+void Primitive::run(const dnnl::stream& stream, std::span<const float* const> pointers) const {
   std::size_t i = 0;
   for (const float* pointer : pointers) memories_[i++].set_data_handle(const_cast<float*>(pointer));
   const dnnl_status_t status = dnnl_primitive_execute(primitive_.get(), stream.get(),
@@ -147,8 +147,8 @@ MemoryClaim::~MemoryClaim() {
   worker_.claimed_ -= bytes_;
 }
 
-Worker::Worker() {
-  omp_set_num_threads(1);
+Worker::Worker(int threads) {
+  omp_set_num_threads(threads);
 #if defined(__SSE2__)
   // Denormals cost a hundred times a normal float's time and carry no information here.
   _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -56,7 +57,10 @@ class Primitive {
   Primitive(const dnnl::engine& engine, dnnl::primitive primitive, const std::vector<Argument>& arguments);
 
   // Pointers in the order of the constructor's arguments.
-  void run(const dnnl::stream& stream, std::initializer_list<const float*> pointers) const;
+  void run(const dnnl::stream& stream, std::span<const float* const> pointers) const;
+  void run(const dnnl::stream& stream, std::initializer_list<const float*> pointers) const {
+    run(stream, std::span(pointers.begin(), pointers.size()));
+  }
 
  private:
   dnnl::primitive primitive_;
@@ -97,6 +101,11 @@ struct Worker::Implementation {
     if (scratch_.size() < floats) scratch_ = FloatBuffer(floats);
     return scratch_.data();
   }
+  // Activations of the executables that share them. Grows, and moves then.
+  float* shared_arena(std::int64_t floats) {
+    if (shared_arena_.size() < floats) shared_arena_ = FloatBuffer(floats);
+    return shared_arena_.data();
+  }
   static std::int64_t scratch_floats(const dnnl::memory::desc& layout) {
     return static_cast<std::int64_t>(layout.get_size() / sizeof(float)) + 16;
   }
@@ -123,7 +132,7 @@ struct Worker::Implementation {
     std::size_t operator()(const CacheKey& key) const { return static_cast<std::size_t>(key.hash()); }
   };
   std::unordered_map<CacheKey, std::shared_ptr<Cached>, Hash> cache_;
-  FloatBuffer scratch_;
+  FloatBuffer scratch_, shared_arena_;
 };
 
 // A living network's share of its worker's memory.

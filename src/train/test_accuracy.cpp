@@ -9,7 +9,7 @@ Executable compile_for_test(Worker& worker, const Network& network, const Tensor
   CompileOptions options;
   options.batch = batch;
   options.batch_norm = BatchNormMode::running_statistics;
-  options.fold_batch_norm = true;
+  options.inference = true;
   Executable executable(worker, network, options);
   for (std::size_t p = 0; p < parameters.size(); ++p) executable.set_parameter(p, parameters[p]);
   return executable;

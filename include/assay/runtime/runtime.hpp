@@ -81,8 +81,17 @@ struct CompileOptions {
   // in the cache: about a third less traffic to memory where all blocks are tapped. The pieces of one
   // operator may alternate with those of others, and what forward taps saw is not kept.
   bool piecewise_taps = false;
-  // Weights are given and never change (inference): allows batch norm to be folded into convolutions.
-  bool fold_batch_norm = false;
+  // As a deployed network runs: with running statistics (implied), batch norm folded into the weights right
+  // before it, and fused to the kernel before it whatever has one reader and is
+  // - an activation with f(0) = 0 behind a convolution, linear operator, batch norm, add or multiply,
+  // - an addition of two tensors behind a convolution or linear operator.
+  // These are the fusion rules of spaces/accelerators/host_cpu.toml. A ReLU6 there turns NaN into a number.
+  // For passes forward only, and best without taps, which fusing spares.
+  bool inference = false;
+  // Activations lie in memory that all executables of the worker with this option share, so that each finds it
+  // in the caches as the last one left it, as an operator does within a network. Running one of them destroys
+  // the input and output of the others. For measuring.
+  bool shared_arena = false;
   // Kernels that treat images one by one run on as many at a time as fit here, so that each finds what the
   // one before it wrote. Part of the result: it decides in which order floats are summed. The default suits
   // second-level caches of 1 to 2 MiB, of which several kernels in a row use a few times as much.
@@ -112,11 +121,12 @@ class Cancelled : public std::exception {
 
 // What one thread owns: a oneDNN engine and stream, scratchpad, compiled primitives, and buffers that are
 // reused from one network to the next. Use a Worker on the thread that made it only, and let it outlive its
-// Executables. Construction sets this thread's OpenMP threads to 1 and its floating-point unit to flush
-// denormals to zero, for good.
+// Executables. Construction sets this thread's OpenMP threads and its floating-point unit to flush denormals
+// to zero, for good. More than one thread is for measuring: only convolutions and linear operators use them,
+// and results differ in their last bits.
 class Worker {
  public:
-  Worker();
+  explicit Worker(int threads = 1);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -161,6 +171,9 @@ class Executable {
   // The input batch, plain NCHW: write before forward. The view stays valid for the executable's life.
   std::span<float> input();
   void forward(const Tap& tap = {});
+  // As forward; adds to seconds[op] what each operator's kernel took. Fused operators count for the first of
+  // them, the conversions of input and output for the input (0). `seconds` holds network.size() values.
+  void profile(std::span<double> seconds);
   // The network's output, plain {batch, elements}, valid after forward.
   std::span<const float> output() const;
 
