@@ -11,6 +11,7 @@ Command search_command();
 Command score_command();
 Command validate_command();
 Command estimate_command();
+Command measure_command();
 Command train_command();
 Command export_command();
 Command space_command();

@@ -1,5 +1,5 @@
 // Choosing which subgraphs of some networks to measure.
-#include "sample.hpp"
+#include "assay/estimate/sample.hpp"
 
 #include "assay/accelerator/cycle_model.hpp"
 #include "assay/accelerator/measurement.hpp"
@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <unordered_set>
 
 namespace assay {
@@ -46,13 +47,18 @@ Subgraph vary(const Subgraph& s, Random& random) {
     if (depthwise) out.groups = out.input.channels;
   }
   const double zoom = factor();
-  const auto zoomed = [&](std::int32_t in, std::int32_t from, std::int32_t& in_out, std::int32_t& out_size) {
+  const bool windowed =
+      s.kind == OpKind::convolution || s.kind == OpKind::max_pool || s.kind == OpKind::average_pool;
+  const auto zoomed = [&](std::int32_t& in, std::int32_t& result, std::int32_t reach, std::int32_t stride) {
     if (in == 1) return;
-    in_out = scaled(in, zoom);
-    out_size = from == 1 ? 1 : std::max(1, static_cast<std::int32_t>(std::int64_t{from} * in_out / in));
+    const std::int32_t before = in;
+    in = scaled(before, zoom);
+    if (result > 1) result = static_cast<std::int32_t>((std::int64_t{result} * in + before - 1) / before);
+    // A window that moves over the image without padding gives no less.
+    if (windowed) result = std::max(result, (in - reach) / stride + 1);
   };
-  zoomed(s.input.height, s.output.height, out.input.height, out.output.height);
-  zoomed(s.input.width, s.output.width, out.input.width, out.output.width);
+  zoomed(out.input.height, out.output.height, (s.kernel_h - 1) * s.dilation_h + 1, s.stride_h);
+  zoomed(out.input.width, out.output.width, (s.kernel_w - 1) * s.dilation_w + 1, s.stride_w);
   return out;
 }
 
@@ -106,6 +112,52 @@ std::vector<Subgraph> sample_subgraphs(const FusionRules& rules, std::span<const
       chosen.push_back(variation);
       --missing;
     }
+  }
+  return chosen;
+}
+
+double uncertainty_ms(const Estimator& estimator, const Subgraph& subgraph) {
+  const CrossValidation& validation = estimator.cross_validation();
+  double mape_percent = validation.mape_percent;
+  for (const CrossValidation::Kind& kind : validation.kinds) {
+    if (kind.kind == kind_of(subgraph)) mape_percent = kind.mape_percent;
+  }
+  return estimator.predict(subgraph).latency_ms * mape_percent / 100;
+}
+
+std::vector<Subgraph> sample_uncertain(const Accelerator& accelerator,
+                                       std::span<const Network* const> networks,
+                                       std::span<const SubgraphMeasurement> measured, std::size_t count,
+                                       std::uint64_t seed) {
+  struct Candidate {
+    Subgraph subgraph;
+    int occurrences = 0;
+    double priority = 0;
+  };
+  std::map<std::uint64_t, Candidate> by_key;  // ordered: the result depends on nothing else
+  SubgraphSplitter splitter(accelerator.fusion);
+  for (const Network* network : networks) {
+    for (const SubgraphInstance& instance : splitter.split(*network)) {
+      Candidate& candidate = by_key[instance.subgraph.key()];
+      candidate.subgraph = instance.subgraph;
+      ++candidate.occurrences;
+    }
+  }
+  for (const SubgraphMeasurement& row : measured) by_key.erase(row.subgraph.key());
+  if (by_key.empty()) return {};
+
+  const Estimator estimator = Estimator::fit(accelerator, measured, {}, {.seed = seed});
+  std::vector<Candidate> candidates;
+  for (auto& [key, candidate] : by_key) {
+    const double weight = candidate.occurrences * uncertainty_ms(estimator, candidate.subgraph);
+    const double u = Random(seed, Purpose::sample, key, measured.size()).uniform();
+    candidate.priority = std::log(1 - u) / std::max(weight, 1e-300);
+    candidates.push_back(candidate);
+  }
+  std::ranges::stable_sort(candidates, std::greater<>(), &Candidate::priority);
+  std::vector<Subgraph> chosen;
+  for (const Candidate& candidate : std::span(candidates).first(std::min(count, candidates.size()))) {
+    chosen.push_back(candidate.subgraph);
   }
   return chosen;
 }

@@ -6,7 +6,7 @@
 // from the group's output (ReLU and its like), or from the input of a single batch norm. Tapped tensors
 // always exist. For inference the groups are the subgraphs that SubgraphSplitter (accelerator/subgraph.hpp)
 // makes under the fusion rules of spaces/accelerators/host_cpu.toml, so that what is measured of a subgraph
-// holds in a network; tests/accelerator_host_test.cpp compares the two.
+// holds in a network; tests/runtime_inference_test.cpp compares the two.
 #pragma once
 
 #include "assay/network/network.hpp"
