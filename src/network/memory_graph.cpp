@@ -1,0 +1,99 @@
+#include "memory_graph.hpp"
+
+#include <algorithm>
+
+namespace assay {
+namespace {
+
+// The patches and partial sums of a convolution or linear operator.
+std::int64_t scratch_bytes(const Network& network, const MemoryPolicy& policy, OpId id) {
+  const Operator& op = network.op(id);
+  if (op.kind != OpKind::convolution && op.kind != OpKind::linear) return 0;
+  const Shape& out = network.shape(id);
+  std::int64_t bytes = 0;
+  if (policy.partial_sum_bytes > 0) {
+    const std::int64_t rows =
+        policy.partial_sum_rows == 0 ? out.height : std::min(policy.partial_sum_rows, out.height);
+    bytes += policy.partial_sum_bytes * rows * out.width * out.channels;
+  }
+  const Window& w = op.window;
+  const std::int64_t taps = std::int64_t{w.kernel_h} * w.kernel_w;
+  if (op.kind == OpKind::convolution && (taps > 1 || w.stride_h > 1 || w.stride_w > 1)) {
+    const std::int64_t pixels =
+        std::min<std::int64_t>(policy.im2col_pixels, std::int64_t{out.height} * out.width);
+    const std::int64_t channels = network.shape(network.inputs(id)[0]).channels / op.groups;
+    bytes += pixels * taps * channels * policy.bytes_per_element;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+bool is_elementwise(OpKind kind) {
+  return kind == OpKind::activation || kind == OpKind::batch_norm || kind == OpKind::add ||
+         kind == OpKind::multiply || kind == OpKind::softmax;
+}
+
+void MemoryGraph::read_inputs(const Network& network, const MemoryPolicy& policy, const FusedOperators& fused,
+                              OpId op, OpId last) {
+  const OpKind kind = network.op(op).kind;
+  const bool joins = kind == OpKind::concat && fused.concat && op == last;
+  const bool elementwise = policy.in_place && is_elementwise(kind);
+  for (const OpId input : network.inputs(op)) {
+    if (!fused.last.empty() && input != last && fused.last[input] == last) continue;  // within the subgraph
+    const std::int32_t from = step_of_[input];
+    const bool overwritable = joins || (elementwise && network.shape(input) == network.shape(last));
+    const auto known = std::find_if(all_reads.begin() + first_read.back(), all_reads.end(),
+                                    [&](const Read& r) { return r.step == from; });
+    if (known == all_reads.end()) {
+      all_reads.push_back({from, op, overwritable});
+    } else {
+      known->overwritable = known->overwritable && overwritable;
+      known->by = std::min(known->by, op);
+    }
+  }
+}
+
+void MemoryGraph::build(const Network& network, const MemoryPolicy& policy, const FusedOperators& fused,
+                        std::span<const std::int64_t> buffer_bytes) {
+  const auto n = static_cast<std::size_t>(network.size());
+  const bool alone = fused.last.empty();
+  const bool scratch = policy.im2col_pixels > 0 || policy.partial_sum_bytes > 0;
+  steps.clear();
+  all_reads.clear();
+  first_read.assign(1, 0);
+  step_of_.resize(n);
+  if (!alone) {
+    member_before_.resize(n);
+    newest_member_.assign(n, -1);
+  }
+  for (OpId id = 0; id < network.size(); ++id) {
+    const Operator& op = network.op(id);
+    if (op.kind == OpKind::flatten) {
+      step_of_[id] = step_of_[network.inputs(id)[0]];
+      continue;
+    }
+    const OpId last = alone ? id : fused.last[id];
+    if (!alone) {
+      member_before_[id] = newest_member_[last];
+      newest_member_[last] = id;
+      if (last != id) continue;
+    }
+    Step step{.op = id, .last = id, .bytes = network.shape(id).elements() * policy.bytes_per_element};
+    step.joins = op.kind == OpKind::concat && fused.concat;
+    for (OpId member = id; member >= 0; member = alone ? -1 : member_before_[member]) {
+      step.op = member;
+      if (scratch) step.scratch = std::max(step.scratch, scratch_bytes(network, policy, member));
+      read_inputs(network, policy, fused, member, id);
+    }
+    if (!buffer_bytes.empty()) step.scratch += buffer_bytes[id];
+    step_of_[id] = size();
+    steps.push_back(step);
+    first_read.push_back(static_cast<std::int32_t>(all_reads.size()));
+  }
+  uses.assign(steps.size(), 0);
+  for (const Read& read : all_reads) ++uses[read.step];
+  ++uses[step_of_[network.output()]];  // the caller reads it at the end
+}
+
+}  // namespace assay
