@@ -7,6 +7,7 @@
 
 #include "toml_table.hpp"
 
+#include <algorithm>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -68,10 +69,54 @@ void read_fusion(const TomlTable& file, Accelerator& out) {
   }
 }
 
+void read_memory_counting(const TomlTable& file, Accelerator& out) {
+  const TomlTable table =
+      file.table("memory_counting", {"weights", "in_place", "fused_intermediates", "im2col_pixels",
+                                     "partial_sum_bytes", "partial_sum_rows", "strip_rows", "reorder"});
+  const Range whole_image = {0, 1e9};
+  out.weights_counted = table.boolean("weights").value_or(false);
+  out.intermediates_counted = table.boolean("fused_intermediates").value_or(true);
+  MemoryPolicy& policy = out.memory;
+  const MemoryPolicy usual;
+  policy.bytes_per_element = out.bytes_per_element();
+  policy.in_place = table.boolean("in_place").value_or(usual.in_place);
+  policy.im2col_pixels = table.integer("im2col_pixels", whole_image).value_or(usual.im2col_pixels);
+  policy.partial_sum_bytes = table.integer("partial_sum_bytes", {0, 8}).value_or(usual.partial_sum_bytes);
+  policy.partial_sum_rows = table.integer("partial_sum_rows", whole_image).value_or(usual.partial_sum_rows);
+  policy.strip_rows = table.integer("strip_rows", whole_image).value_or(usual.strip_rows);
+  policy.reorder = table.boolean("reorder").value_or(usual.reorder);
+}
+
+// What differs from the defaults: files that say nothing about a policy keep their fingerprints when new
+// policies come.
+toml::table memory_counting(const Accelerator& a) {
+  const MemoryPolicy usual;
+  const MemoryPolicy& policy = a.memory;
+  toml::table table{{"weights", a.weights_counted}, {"in_place", policy.in_place}};
+  const auto insert_unusual = [&](std::string_view key, auto value, auto usually) {
+    if (value != usually) table.insert(key, value);
+  };
+  insert_unusual("fused_intermediates", a.intermediates_counted, true);
+  insert_unusual("im2col_pixels", policy.im2col_pixels, usual.im2col_pixels);
+  insert_unusual("partial_sum_bytes", policy.partial_sum_bytes, usual.partial_sum_bytes);
+  insert_unusual("partial_sum_rows", policy.partial_sum_rows, usual.partial_sum_rows);
+  insert_unusual("strip_rows", policy.strip_rows, usual.strip_rows);
+  insert_unusual("reorder", policy.reorder, usual.reorder);
+  return table;
+}
+
 }  // namespace
 
 std::string_view to_string(NumberFormat format) {
   return format_names[static_cast<std::size_t>(format)];
+}
+
+NumberFormat number_format_from(std::string_view name) {
+  const auto found = std::find(format_names.begin(), format_names.end(), name);
+  if (found != format_names.end()) return static_cast<NumberFormat>(found - format_names.begin());
+  const std::vector<std::string> names(format_names.begin(), format_names.end());
+  throw InputError(
+      fmt::format("The data type \"{}\" is not known.{}", name, suggestion(std::string(name), names)));
 }
 
 int bytes_per_element(NumberFormat format) {
@@ -128,10 +173,7 @@ Accelerator Accelerator::parse(std::string_view toml, const std::string& source)
 
   read_fusion(file, out);
 
-  const TomlTable counting = file.table("memory_counting", {"weights", "in_place"});
-  out.weights_counted = counting.boolean("weights").value_or(false);
-  out.memory.in_place = counting.boolean("in_place").value_or(true);
-  out.memory.bytes_per_element = out.bytes_per_element();
+  read_memory_counting(file, out);
   return out;
 }
 
@@ -175,7 +217,7 @@ std::string to_toml(const Accelerator& a) {
                              {"multiply", a.fusion.multiply},
                              {"concat", a.fusion.concat},
                              {"activations", activations}}},
-      {"memory_counting", toml::table{{"weights", a.weights_counted}, {"in_place", a.memory.in_place}}},
+      {"memory_counting", memory_counting(a)},
   };
   std::ostringstream out;
   out << document << '\n';

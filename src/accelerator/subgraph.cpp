@@ -216,6 +216,7 @@ std::span<const SubgraphInstance> SubgraphSplitter::split(const Network& network
   const auto n = static_cast<std::size_t>(network.size());
   uses_.assign(n, 0);
   owner_.assign(n, -1);
+  member_.assign(n, -1);
   instances_.clear();
   uses_[network.output()] = 1;
   for (OpId id = network.size() - 1; id > 0; --id) {
@@ -226,7 +227,7 @@ std::span<const SubgraphInstance> SubgraphSplitter::split(const Network& network
     if (uses_[id] == 0) continue;
     const OpKind kind = network.op(id).kind;
     if (kind == OpKind::flatten || (kind == OpKind::concat && rules_.concat) || fuse(network, id)) continue;
-    owner_[id] = static_cast<std::int32_t>(instances_.size());
+    owner_[id] = member_[id] = static_cast<std::int32_t>(instances_.size());
     instances_.push_back({subgraph_of(network, id), id, id});
   }
   return instances_;
@@ -286,7 +287,7 @@ bool SubgraphSplitter::fuse(const Network& network, OpId id) {
   }
   subgraph.parts = static_cast<std::uint8_t>(subgraph.parts | part);
   owner_[from] = -1;
-  owner_[id] = owner;
+  owner_[id] = member_[id] = owner;
   instances_[owner].last = id;
   return true;
 }

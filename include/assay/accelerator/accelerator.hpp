@@ -15,6 +15,8 @@ namespace assay {
 enum class NumberFormat : std::uint8_t { int8, int16, fp16, bf16, fp32 };
 inline constexpr int number_format_count = 5;
 std::string_view to_string(NumberFormat format);
+// Throws InputError naming the known formats.
+NumberFormat number_format_from(std::string_view name);
 int bytes_per_element(NumberFormat format);
 
 // How many things happen in one clock cycle. The matrix unit has input_channels x output_channels x pixels
@@ -62,8 +64,9 @@ struct Accelerator {
   double overlap = 1;             // share of the shorter of compute and memory time that the other one hides
 
   FusionRules fusion;
-  MemoryPolicy memory;           // bytes_per_element follows number_format
-  bool weights_counted = false;  // whether peak memory includes the weights
+  MemoryPolicy memory;                // bytes_per_element follows number_format
+  bool weights_counted = false;       // whether peak memory includes the weights
+  bool intermediates_counted = true;  // whether tensors inside of a fused subgraph take memory
 
   // Each throws InputError with file:line:column, the cause, and the remedy (nearest known key, valid range).
   static Accelerator load(const std::string& path);

@@ -105,6 +105,9 @@ class SubgraphSplitter {
   // operators and what follows from them are not simplified: pass canonical(network) where a space has them.
   std::span<const SubgraphInstance> split(const Network& network);
 
+  // Of the last split: per operator the index of its subgraph, -1 for those that are part of none.
+  std::span<const std::int32_t> membership() const { return member_; }
+
  private:
   bool fuse(const Network& network, OpId id);
 
@@ -112,6 +115,7 @@ class SubgraphSplitter {
   std::vector<SubgraphInstance> instances_;
   std::vector<std::int32_t> uses_;   // live consumers per operator
   std::vector<std::int32_t> owner_;  // subgraph that ends with this operator, or -1
+  std::vector<std::int32_t> member_;
 };
 
 }  // namespace assay
