@@ -5,6 +5,7 @@
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "layer_report.hpp"
 #include "result_writer.hpp"
 #include "terminal.hpp"
 #include "workload.hpp"
@@ -16,38 +17,50 @@
 namespace assay::cli {
 namespace {
 
-// Subgraphs of one network, in execution order.
-void add_layers(Table& table, const Estimator& estimator, const Network& network, std::int64_t row) {
-  for (const SubgraphPrediction& part : estimator.explain(network)) {
-    table.rows.push_back({row, std::string(network.name(part.first)), describe(part.subgraph),
-                          part.latency_ms, 100 * part.share, 100 * part.lane_efficiency,
-                          std::string(to_string(part.bound)), part.extrapolated});
-  }
-}
-
-Table layer_table() {
-  return {.columns = {{"row", "", Style::number},
-                      {"operator", "operator", Style::text},
-                      {"subgraph", "subgraph", Style::text},
-                      {"latency_ms", "latency (ms)", Style::fixed},
-                      {"share_percent", "share", Style::percent},
-                      {"lane_efficiency_percent", "lanes filled", Style::percent},
-                      {"bound", "bound by", Style::text},
-                      {"extrapolated", "", Style::text}},
-          .rows = {}};
-}
-
 const std::vector<Column>& estimate_columns(bool people) {
   static std::vector<Column> columns = {{"latency_ms", "latency (ms)", Style::fixed},
                                         {"latency_low_ms", "low", Style::fixed},
                                         {"latency_high_ms", "high", Style::fixed},
                                         {"peak_memory_bytes", "memory", Style::bytes},
+                                        {"weight_bytes", "weights", Style::bytes},
                                         {"params", "params", Style::count},
                                         {"macs", "MACs", Style::count},
                                         {"extrapolated", "extrapolated", Style::text},
                                         {"status", "", Style::text}};
   columns.back().heading = people ? "status" : "";
   return columns;
+}
+
+// What stands beside the row of each network.
+struct Details {
+  bool layers = false;
+  bool memory = false;
+};
+
+Details wanted_details(const Arguments& arguments, bool people, bool single) {
+  const Details given{arguments.flag("layers"), arguments.flag("memory-profile")};
+  if (!people) {
+    if (given.layers && given.memory) {
+      throw InputError(
+          "assay estimate: --layers and --memory-profile have different columns, so CSV and JSON hold only "
+          "one of them. Give one, or --format table.");
+    }
+    return given;
+  }
+  // A single network is looked at closely anyway.
+  return {.layers = given.layers || (single && !given.memory), .memory = given.layers || given.memory};
+}
+
+std::string details_text(const Details& details, const LayerReport& layers, const MemoryReport& memory) {
+  std::string text;
+  if (details.layers) {
+    text += layers.table().to_text(terminal_width(), use_colour());
+    text +=
+        "in, out, ch N: with N channels instead, and what that does to the subgraph's latency; dense: a "
+        "dense convolution\n\n";
+  }
+  if (details.memory) text += memory.text(terminal_width(), use_colour()) + "\n";
+  return text;
 }
 
 int run(const Arguments& arguments) {
@@ -70,10 +83,16 @@ int run(const Arguments& arguments) {
 
   if (const auto path = arguments.text("save-estimator")) write_file(*path, estimator->to_json());
 
+  Accelerator accelerator = estimator->accelerator();
+  if (const auto type = arguments.text("data-type")) {
+    accelerator.memory.bytes_per_element = bytes_per_element(number_format_from(*type));
+  }
+
   const bool people = output.format() == Format::table;
-  const bool layers_wanted = arguments.flag("layers") || (people && items.size() == 1);
+  const Details details = wanted_details(arguments, people, items.size() == 1);
   RowWriter writer(output, result_columns(workload, output, estimate_columns(people)));
-  Table layers = layer_table();
+  LayerReport layers(*estimator, people, items.size() > 1);
+  MemoryReport memory(accelerator, people, items.size() > 1);
 
   std::int64_t rows = 0;
   std::int64_t failed = 0;
@@ -89,19 +108,21 @@ int run(const Arguments& arguments) {
         cells = {significant(p.latency_ms),
                  significant(p.latency_low_ms),
                  significant(p.latency_high_ms),
-                 peak_memory_bytes(estimator->accelerator(), executed),
+                 peak_memory_bytes(accelerator, executed),
+                 weight_bytes(accelerator, executed),
                  declared.parameters(),
                  declared.macs(),
                  p.extrapolated,
                  std::string("ok")};
-        if (layers_wanted) add_layers(layers, *estimator, executed, rows);
+        if (details.layers) layers.add(executed, rows);
+        if (details.memory) memory.add(executed, rows);
       } catch (const InputError& error) {
         failure = error.what();
         ++failed;
-        cells.resize(7);
+        cells.resize(8);
         cells.emplace_back("not_buildable: " + failure);
       }
-      if (layers_wanted && !people) continue;
+      if (!people && (details.layers || details.memory)) continue;
       writer.add(result_row(workload, output, own_cells(workload, output, item), std::move(cells)));
     }
     // A reader at the other end of a pipe sees rows as they are made.
@@ -111,10 +132,10 @@ int run(const Arguments& arguments) {
   if (failed > 0 && !output.quiet())
     note(fmt::format("{} candidates cannot be built; their status says why.", failed));
 
-  if (layers_wanted && !people) {
-    output.write(layers);
-  } else if (layers_wanted) {
-    writer.close(layers.to_text(terminal_width(), use_colour()) + "\n");
+  if (people) {
+    writer.close(details_text(details, layers, memory));
+  } else if (details.layers || details.memory) {
+    output.write(details.layers ? layers.table() : memory.table());
   } else {
     writer.close();
   }
@@ -143,7 +164,14 @@ Command estimate_command() {
                estimator_options(),
                {"Details",
                 {{"layers", "",
-                  "a row per subgraph: its share of the latency, how well it fills the lanes, what bounds it",
+                  "a row per subgraph: its share of the latency, how well it fills the lanes, what bounds it "
+                  "and what would make it faster; as a table also --memory-profile",
+                  ""},
+                 {"memory-profile", "",
+                  "what is alive at every step, and the order of operators that lowers the peak", ""},
+                 {"data-type", "FORMAT",
+                  "int8, int16, fp16, bf16 or fp32: count memory for it instead of the accelerator's number "
+                  "format",
                   ""},
                  {"save-estimator", "FILE", "keep the fitted estimator, for --estimator", ""}}},
                output_options()},

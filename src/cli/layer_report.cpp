@@ -1,0 +1,188 @@
+#include "layer_report.hpp"
+
+#include "assay/accelerator/subgraph.hpp"
+#include "assay/base/text.hpp"
+
+#include <array>
+#include <span>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+// The end of a name says most: "…block12.edge_1_3.conv".
+std::string shortened(std::string_view name) {
+  constexpr std::size_t most = 25;
+  if (name.size() <= most) return std::string(name);
+  const std::size_t dot = name.find('.', name.size() - most);
+  return "…" + std::string(name.substr(dot == std::string_view::npos ? name.size() - most + 1 : dot + 1));
+}
+
+// describe() in the few words that a table has room for: "3x3 dw conv 96 s2 @14".
+std::string short_description(const Subgraph& s) {
+  std::string kind(s.kind == OpKind::activation ? to_string(s.activation) : to_string(s.kind));
+  if (s.kind == OpKind::convolution) kind = s.is_depthwise() ? "dw conv" : "conv";
+  if (s.kind == OpKind::average_pool) kind = "avg pool";
+  if (s.kind == OpKind::max_pool) kind = "max pool";
+  if (s.kind == OpKind::global_average_pool) kind = "global pool";
+  const bool window = s.taps() > 1 || s.kind == OpKind::convolution;
+  std::string text = window ? fmt::format("{}x{} {}", s.kernel_h, s.kernel_w, kind) : kind;
+  if (s.groups > 1 && !s.is_depthwise()) text += fmt::format(" g{}", s.groups);
+  text += s.input.channels == s.output.channels ? fmt::format(" {}", s.output.channels)
+                                                : fmt::format(" {}→{}", s.input.channels, s.output.channels);
+  if (s.stride_h > 1) text += fmt::format(" s{}", s.stride_h);
+  const Shape walked = s.walked();
+  if (walked.height > 1) text += fmt::format(" @{}", walked.height);
+  if (walked.height != walked.width) text += fmt::format("x{}", walked.width);
+  if (s.has(Subgraph::add)) text += " +add";
+  if (s.has(Subgraph::multiply)) text += " +mul";
+  return text;
+}
+
+Table empty_table(bool people, bool several) {
+  if (people) {
+    return {.columns = {{"row", several ? "row" : "", Style::number},
+                        {"operator", "operator", Style::text},
+                        {"subgraph", "subgraph", Style::text},
+                        {"latency_ms", "ms", Style::fixed},
+                        {"share_percent", "share", Style::number},
+                        {"lane_efficiency_percent", "lanes", Style::number},
+                        {"bound", "bound by", Style::text},
+                        {"advice", "what would make it faster", Style::text}},
+            .rows = {}};
+  }
+  Table table;
+  for (const char* key : {"row",
+                          "operator",
+                          "subgraph",
+                          "latency_ms",
+                          "share_percent",
+                          "lane_efficiency_percent",
+                          "bound",
+                          "extrapolated",
+                          "in_channels",
+                          "in_channels_down",
+                          "in_channels_down_latency_ms",
+                          "in_channels_up",
+                          "in_channels_up_latency_ms",
+                          "out_channels",
+                          "out_channels_down",
+                          "out_channels_down_latency_ms",
+                          "out_channels_up",
+                          "out_channels_up_latency_ms",
+                          "dense_latency_ms",
+                          "weight_traffic_bytes",
+                          "activation_traffic_bytes",
+                          "fusing_saves_ms",
+                          "advice"}) {
+    table.columns.push_back({key, key, Style::number});
+  }
+  return table;
+}
+
+// Channels and latency of a step.
+void add_step(std::vector<Cell>& row, const ChannelStep* step) {
+  if (step == nullptr) {
+    row.resize(row.size() + 2);
+    return;
+  }
+  row.emplace_back(std::int64_t{step->channels});
+  row.emplace_back(significant(step->latency_ms));
+}
+
+void add_channels(std::vector<Cell>& row, int channels, const std::optional<ChannelAdvice>& advice) {
+  row.emplace_back(std::int64_t{channels});
+  add_step(row, advice && advice->down ? &*advice->down : nullptr);
+  add_step(row, advice && advice->up ? &*advice->up : nullptr);
+}
+
+std::vector<Cell> full_row(std::int64_t row, const std::string& name, const SubgraphPrediction& part,
+                           const Advice& advice) {
+  std::vector<Cell> cells = {row,
+                             name,
+                             describe(part.subgraph),
+                             part.latency_ms,
+                             100 * part.share,
+                             100 * part.lane_efficiency,
+                             std::string(to_string(part.bound)),
+                             part.extrapolated};
+  add_channels(cells, part.subgraph.input.channels, advice.in);
+  add_channels(cells, part.subgraph.output.channels, advice.out);
+  if (advice.dense_latency_ms) {
+    cells.emplace_back(significant(*advice.dense_latency_ms));
+  } else {
+    cells.emplace_back();
+  }
+  for (const double value : {advice.weight_bytes, advice.activation_bytes, advice.fusing_saves_ms}) {
+    cells.emplace_back(significant(value));
+  }
+  cells.emplace_back(to_text(advice, part));
+  return cells;
+}
+
+std::string milliseconds(double value) {
+  return fmt::format("{:.4f}", value);
+}
+std::string whole_percent(double share) {
+  return fmt::format("{:.0f}%", 100 * share);
+}
+
+std::vector<Cell> short_row(std::int64_t row, const std::string& name, const SubgraphPrediction& part,
+                            const Advice& advice) {
+  return {row,
+          shortened(name),
+          short_description(part.subgraph),
+          milliseconds(part.latency_ms),
+          fmt::format("{:.1f}%", 100 * part.share),
+          whole_percent(part.lane_efficiency),
+          std::string(to_string(part.bound)) + (part.extrapolated ? " ?" : ""),
+          to_text(advice, part)};
+}
+
+// Lane efficiency weighted by time, and the time by what bounds it.
+std::vector<Cell> total_row(std::int64_t row, std::span<const SubgraphPrediction> parts) {
+  double total = 0, filled = 0;
+  std::array<double, 3> bound_by{};
+  for (const SubgraphPrediction& part : parts) {
+    total += part.latency_ms;
+    filled += part.share * part.lane_efficiency;
+    bound_by[static_cast<std::size_t>(part.bound)] += part.share;
+  }
+  std::vector<std::string> shares;
+  for (const Bound bound : {Bound::compute, Bound::memory, Bound::overhead}) {
+    const double share = bound_by[static_cast<std::size_t>(bound)];
+    if (share >= 0.005) shares.push_back(fmt::format("{} {}", to_string(bound), whole_percent(share)));
+  }
+  return {row,
+          std::string("total"),
+          fmt::format("{} subgraphs", parts.size()),
+          milliseconds(total),
+          whole_percent(1),
+          whole_percent(filled),
+          std::string(),
+          join(shares, ", ")};
+}
+
+}  // namespace
+
+LayerReport::LayerReport(const Estimator& estimator, bool people, bool several)
+    : estimator_(estimator), people_(people), table_(empty_table(people, several)) {}
+
+const Advice& LayerReport::advice_of(const SubgraphPrediction& part) {
+  const auto [known, is_new] = known_.try_emplace(part.subgraph.key());
+  if (is_new) known->second = advise(estimator_, part);
+  return known->second;
+}
+
+void LayerReport::add(const Network& network, std::int64_t row) {
+  const std::vector<SubgraphPrediction> parts = estimator_.explain(network);
+  for (const SubgraphPrediction& part : parts) {
+    const std::string name(network.name(part.first));
+    const Advice& advice = advice_of(part);
+    table_.rows.push_back(people_ ? short_row(row, name, part, advice) : full_row(row, name, part, advice));
+  }
+  if (people_) table_.rows.push_back(total_row(row, parts));
+}
+
+}  // namespace assay::cli
