@@ -1,9 +1,18 @@
-// Files of measured subgraphs: what is judged about a row, and about a column as a whole.
+// Files of measured subgraphs: what is judged about a row, and about a column as a whole. Measuring on this
+// machine: that it can be done for whatever networks hold.
+#include "assay/accelerator/host_measurement.hpp"
 #include "assay/accelerator/measurement.hpp"
 #include "assay/base/error.hpp"
+#include "assay/network/transform.hpp"
+#include "assay/space/space.hpp"
 
+#include <filesystem>
+#include <map>
+#include <set>
 #include <sstream>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -155,4 +164,128 @@ TEST_CASE("measurements: contradictory rows") {
       error(convolution(8, "0.1") + convolution(9, "1") + convolution(8, "0.12") + convolution(8, "0.16")) ==
       "m.csv:5: latency_ms is 0.16, but line 2 says 0.1 for the same subgraph. Remove the wrong row.");
   CHECK(error(convolution(8, "0.149") + convolution(8, "0.1")) == "no error");
+}
+
+namespace {
+
+// Subgraphs of one small network of each space, every kind of operator at most a few times.
+std::vector<Subgraph> subgraphs_of_spaces() {
+  std::vector<Subgraph> found;
+  std::map<std::tuple<OpKind, Activation, std::uint8_t, std::uint8_t, bool>, int> seen;
+  for (const char* folder : {"/spaces", "/tests/spaces"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(ASSAY_SOURCE_DIR + std::string(folder))) {
+      if (entry.path().extension() != ".toml") continue;
+      const Space space = Space::load(entry.path().string());
+      Random random(5, Purpose::sample);
+      const Network network = canonical(space.decode(space.sample(random)));
+      SubgraphSplitter splitter(host_fusion_rules());
+      for (const SubgraphInstance& i : splitter.split(at_resolution(network, 64, 64))) {
+        const Subgraph& s = i.subgraph;
+        if (seen[{s.kind, s.activation, s.parts, s.operands, s.is_depthwise()}]++ < 2) found.push_back(s);
+      }
+    }
+  }
+  return found;
+}
+
+HostOptions quick(int batch = 1, int threads = 1) {
+  return {.batch = batch, .threads = threads, .repeats = 4};
+}
+
+template <class T>
+std::vector<HostLatency> measure_all(HostMeter& meter, std::span<const T> items) {
+  std::vector<HostLatency> all;
+  while (all.size() < items.size()) {
+    const std::vector<HostLatency> some = meter.measure(items.subspan(all.size()));
+    REQUIRE(!some.empty());
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  REQUIRE(all.size() == items.size());
+  return all;
+}
+
+void check_plausible(const HostLatency& latency) {
+  CHECK(latency.timing.min_ms > 0);
+  CHECK(latency.latency_ms >= latency.timing.min_ms);
+  CHECK(latency.timing.median_ms >= latency.latency_ms);
+  CHECK(latency.timing.noise_percent >= 0);
+  CHECK(latency.timing.reference_ms > 0);
+}
+
+std::string meter_error(const HostOptions& options, const Subgraph& subgraph) {
+  try {
+    HostMeter(options).measure(std::span(&subgraph, 1));
+  } catch (const InputError& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("host: its accelerator is the one of the file") {
+  const Accelerator file = Accelerator::load(ASSAY_SOURCE_DIR "/spaces/accelerators/host_cpu.toml");
+  CHECK(host_accelerator().fingerprint() == file.fingerprint());
+}
+
+TEST_CASE("host: every kind of subgraph that networks hold can be measured") {
+  const std::vector<Subgraph> subgraphs = subgraphs_of_spaces();
+  std::set<OpKind> kinds;
+  for (const Subgraph& s : subgraphs) kinds.insert(s.kind);
+  CHECK(kinds.size() >= 9);
+  for (const int batch : {1, 3}) {
+    HostMeter meter(quick(batch));
+    for (const HostLatency& latency : measure_all<Subgraph>(meter, subgraphs)) check_plausible(latency);
+  }
+}
+
+TEST_CASE("host: more work takes longer, in subgraphs and in networks") {
+  // A thousand times the work: no noise hides that.
+  const auto square = [](int channels, int pixels) {
+    return Subgraph{.input = {channels, pixels, pixels}, .output = {channels, pixels, pixels}};
+  };
+  HostMeter meter(quick());
+  const std::vector<Subgraph> subgraphs = {square(256, 32), square(16, 16)};
+  const std::vector<HostLatency> latencies = measure_all<Subgraph>(meter, subgraphs);
+  CHECK(latencies[0].latency_ms > latencies[1].latency_ms);
+
+  const Space space = Space::load(ASSAY_SOURCE_DIR "/spaces/ibn_fashion.toml");
+  const Network network = space.decode(*space.first());
+  const Network large = at_resolution(network, 160, 160);
+  const std::vector<const Network*> networks = {&network, &large};
+  const std::vector<HostLatency> whole = measure_all<const Network*>(meter, networks);
+  for (const HostLatency& latency : whole) check_plausible(latency);
+  CHECK(whole[0].latency_ms < whole[1].latency_ms);
+}
+
+TEST_CASE("host: the conditions stand beside the times") {
+  HostMeter meter(quick(2, 2));
+  const MeasurementContext context = meter.context();
+  CHECK(context.device == "host_cpu");
+  CHECK(context.batch == 2);
+  CHECK(context.threads == 2);
+  CHECK(context.data_type == "fp32");
+  CHECK(context.runtime.starts_with("oneDNN"));
+}
+
+TEST_CASE("host: what cannot be measured is named") {
+  const Subgraph possible{.input = {8, 4, 4}, .output = {8, 4, 4}};
+  CHECK(meter_error(quick(), possible) == "no error");
+  Subgraph gated = possible;
+  gated.parts = Subgraph::multiply;
+  gated.operands = 2;
+  CHECK(meter_error(quick(), gated) ==
+        "\"convolution 8->8 4x4 +multiply\" cannot be measured on the host CPU, which fuses other "
+        "operators, "
+        "or computes another output size. Split networks by the fusion rules of "
+        "spaces/accelerators/host_cpu.toml.");
+  Subgraph sigmoid = possible;
+  sigmoid.parts = Subgraph::activated;
+  sigmoid.activation = Activation::sigmoid;
+  CHECK(meter_error(quick(), sigmoid).find("which fuses other operators") != std::string::npos);
+  Subgraph cropped = possible;
+  cropped.output = {8, 3, 3};
+  CHECK(meter_error(quick(), cropped).find("another output size") != std::string::npos);
+  CHECK(meter_error({.repeats = 3}, possible) == "3 repeats are too few to measure noise. Take at least 4.");
+  CHECK(meter_error({.batch = 0}, possible).starts_with("1 threads on a batch of 0 cannot be measured."));
 }

@@ -66,7 +66,7 @@ class Progress {
     if (!line_.due()) return;
     const double share = static_cast<double>(done) / static_cast<double>(total_);
     std::string text = fmt::format("{} {}/{}", what_, done, total_);
-    if (done > known_) {
+    if (done > known_ && done < total_) {
       const double each = clock_.seconds() / static_cast<double>(done - known_);
       text += fmt::format("  {} left", human_duration(each * static_cast<double>(total_ - done)));
     }
