@@ -3,6 +3,7 @@
 #include "assay/accelerator/host_measurement.hpp"
 #include "assay/accelerator/measurement.hpp"
 #include "assay/base/error.hpp"
+#include "assay/base/file.hpp"
 #include "assay/network/transform.hpp"
 #include "assay/space/space.hpp"
 
@@ -73,6 +74,17 @@ TEST_CASE("measurements: how a latency was arrived at survives the file") {
   CHECK(again.rows[0].timing.noise_percent == 1.5);
   CHECK(again.rows[0].timing.reference_ms == 3.75);
   CHECK(again.merged == 0);
+}
+
+TEST_CASE("measurements: the example of the documentation can be read") {
+  const std::string page = read_file(ASSAY_SOURCE_DIR "/spaces/accelerators/measurements.md");
+  const std::string fence = "```csv\n";
+  const std::size_t begin = page.find(fence) + fence.size();
+  std::istringstream in(page.substr(begin, page.find("```", begin) - begin));
+  const MeasurementSet set = read_measurements(in, "measurements.md");
+  REQUIRE(set.rows.size() == 5);
+  CHECK(set.context.device == "my_phone");
+  CHECK(describe(set.rows[2].subgraph) == "convolution 96->24 56x56 +batch_norm +add");
 }
 
 TEST_CASE("measurements: a latency is a positive number") {
