@@ -43,8 +43,8 @@ void MemoryGraph::read_inputs(const Network& network, const MemoryPolicy& policy
     if (!fused.last.empty() && input != last && fused.last[input] == last) continue;  // within the subgraph
     const std::int32_t from = step_of_[input];
     const bool overwritable = joins || (elementwise && network.shape(input) == network.shape(last));
-    const auto known = std::find_if(all_reads.begin() + first_read.back(), all_reads.end(),
-                                    [&](const Read& r) { return r.step == from; });
+    auto known = all_reads.begin() + first_read.back();
+    while (known != all_reads.end() && known->step != from) ++known;
     if (known == all_reads.end()) {
       all_reads.push_back({from, op, overwritable});
     } else {
@@ -79,7 +79,10 @@ void MemoryGraph::build(const Network& network, const MemoryPolicy& policy, cons
       newest_member_[last] = id;
       if (last != id) continue;
     }
-    Step step{.op = id, .last = id, .bytes = network.shape(id).elements() * policy.bytes_per_element};
+    step_of_[id] = size();
+    Step& step = steps.emplace_back();
+    step.last = id;
+    step.bytes = network.shape(id).elements() * policy.bytes_per_element;
     step.joins = op.kind == OpKind::concat && fused.concat;
     for (OpId member = id; member >= 0; member = alone ? -1 : member_before_[member]) {
       step.op = member;
@@ -87,8 +90,6 @@ void MemoryGraph::build(const Network& network, const MemoryPolicy& policy, cons
       read_inputs(network, policy, fused, member, id);
     }
     if (!buffer_bytes.empty()) step.scratch += buffer_bytes[id];
-    step_of_[id] = size();
-    steps.push_back(step);
     first_read.push_back(static_cast<std::int32_t>(all_reads.size()));
   }
   uses.assign(steps.size(), 0);
