@@ -55,7 +55,9 @@ TEST_CASE("estimate --layers: advice by subgraph, for machines") {
   CHECK(conv["out_channels_down"] == 16);
   CHECK(conv["out_channels_up"] == 32);
   CHECK(conv["out_channels_down_latency_ms"].get<double>() < conv["latency_ms"].get<double>());
+  CHECK(conv["out_channels_down_extrapolated"].is_boolean());
   CHECK(conv["dense_latency_ms"].is_null());
+  CHECK(conv["dense_extrapolated"].is_null());
   CHECK(conv["fusing_saves_ms"].get<double>() > 0);
   double share = 0;
   for (const json& layer : layers) share += layer["share_percent"].get<double>();

@@ -101,6 +101,15 @@ TEST_CASE("full lanes, and few channels, ask for no fewer") {
   CHECK(stem.in->up->channels == 16);
 }
 
+TEST_CASE("what lies outside of the measurements is marked") {
+  const Estimator& npu = estimator_of("edge_npu_16");
+  const SubgraphPrediction part = convolution(npu, 1999, 1999, 28);
+  const Advice advice = advise(npu, part);
+  REQUIRE(advice.out->down);
+  CHECK(advice.out->down->extrapolated);
+  CHECK_FALSE(advise(npu, convolution(npu, 40, 24, 28)).in->down->extrapolated);
+}
+
 TEST_CASE("the steps are those of the estimator: 64 lanes on the larger accelerator") {
   const Estimator& npu = estimator_of("edge_npu_64");
   const Advice advice = advise(npu, convolution(npu, 80, 80, 28));
@@ -167,5 +176,9 @@ TEST_CASE("overhead: fusing saves a launch, elementwise operators save all") {
   NetworkBuilder b({16, 4, 4});
   const OpId swish = b.activation(0, Activation::h_swish, "swish");
   const SubgraphPrediction elementwise = npu.explain(std::move(b).finish(swish))[0];
-  CHECK(advise(npu, elementwise).fusing_saves_ms == elementwise.latency_ms);
+  const Advice advice = advise(npu, elementwise);
+  CHECK(advice.fusing_saves_ms == elementwise.latency_ms);
+  CHECK(advice.fused_activation == Activation::relu);
+  CHECK(to_text(advice, elementwise) == "relu would be fused: -100%");
+  CHECK_FALSE(advise(npu, small).fused_activation);
 }

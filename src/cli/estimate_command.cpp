@@ -57,7 +57,8 @@ std::string details_text(const Details& details, const LayerReport& layers, cons
     text += layers.table().to_text(terminal_width(), use_colour());
     text +=
         "in, out, ch N: with N channels instead, and what that does to the subgraph's latency; dense: a "
-        "dense convolution\n\n";
+        "dense "
+        "conv\ninstead; ?: outside of what was measured\n\n";
   }
   if (details.memory) text += memory.text(terminal_width(), use_colour()) + "\n";
   return text;

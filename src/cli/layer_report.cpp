@@ -64,31 +64,38 @@ Table empty_table(bool people, bool several) {
                           "in_channels",
                           "in_channels_down",
                           "in_channels_down_latency_ms",
+                          "in_channels_down_extrapolated",
                           "in_channels_up",
                           "in_channels_up_latency_ms",
+                          "in_channels_up_extrapolated",
                           "out_channels",
                           "out_channels_down",
                           "out_channels_down_latency_ms",
+                          "out_channels_down_extrapolated",
                           "out_channels_up",
                           "out_channels_up_latency_ms",
+                          "out_channels_up_extrapolated",
                           "dense_latency_ms",
+                          "dense_extrapolated",
                           "weight_traffic_bytes",
                           "activation_traffic_bytes",
                           "fusing_saves_ms",
+                          "fused_activation",
                           "advice"}) {
     table.columns.push_back({key, key, Style::number});
   }
   return table;
 }
 
-// Channels and latency of a step.
+// Channels and latency of a step, and whether that is extrapolated.
 void add_step(std::vector<Cell>& row, const ChannelStep* step) {
   if (step == nullptr) {
-    row.resize(row.size() + 2);
+    row.resize(row.size() + 3);
     return;
   }
   row.emplace_back(std::int64_t{step->channels});
   row.emplace_back(significant(step->latency_ms));
+  row.emplace_back(step->extrapolated);
 }
 
 void add_channels(std::vector<Cell>& row, int channels, const std::optional<ChannelAdvice>& advice) {
@@ -111,11 +118,17 @@ std::vector<Cell> full_row(std::int64_t row, const std::string& name, const Subg
   add_channels(cells, part.subgraph.output.channels, advice.out);
   if (advice.dense_latency_ms) {
     cells.emplace_back(significant(*advice.dense_latency_ms));
+    cells.emplace_back(advice.dense_extrapolated);
   } else {
-    cells.emplace_back();
+    cells.resize(cells.size() + 2);
   }
   for (const double value : {advice.weight_bytes, advice.activation_bytes, advice.fusing_saves_ms}) {
     cells.emplace_back(significant(value));
+  }
+  if (advice.fused_activation) {
+    cells.emplace_back(std::string(to_string(*advice.fused_activation)));
+  } else {
+    cells.emplace_back();
   }
   cells.emplace_back(to_text(advice, part));
   return cells;

@@ -41,8 +41,11 @@ ChannelAdvice advise_channels(const Estimator& estimator, const Subgraph& subgra
   const int today = advice.channels / unit;
   const int first = std::max(1, today - reach);
   std::vector<double> latency;  // of first, first + 1, ... units
+  std::vector<bool> extrapolated;
   for (int count = first; count <= today + reach + 2; ++count) {
-    latency.push_back(estimator.predict(with_channels(subgraph, side, count * unit)).latency_ms);
+    const Prediction prediction = estimator.predict(with_channels(subgraph, side, count * unit));
+    latency.push_back(prediction.latency_ms);
+    extrapolated.push_back(prediction.extrapolated);
   }
   // What one unit more than `count` costs.
   const auto rise = [&](int count) {
@@ -61,7 +64,8 @@ ChannelAdvice advise_channels(const Estimator& estimator, const Subgraph& subgra
   advice.fills = fills(today);
   if (advice.fills) return advice;
   const auto at = [&](int count) {
-    return ChannelStep{count * unit, latency[static_cast<std::size_t>(count - first)]};
+    const auto i = static_cast<std::size_t>(count - first);
+    return ChannelStep{count * unit, latency[i], extrapolated[i]};
   };
   for (int count = today - 1; count >= first && !advice.down; --count) {
     if (fills(count)) advice.down = at(count);
@@ -83,11 +87,21 @@ double launch_ms(const Estimator& estimator, const Subgraph& subgraph) {
   return estimator.predict(least).latency_ms;
 }
 
+std::optional<Activation> fused_instead(const FusionRules& rules, const Subgraph& subgraph) {
+  if (subgraph.kind != OpKind::activation || rules.fuses(subgraph.activation)) return std::nullopt;
+  for (int i = 0; i <= static_cast<int>(Activation::gelu); ++i) {
+    if (rules.fuses(static_cast<Activation>(i))) return static_cast<Activation>(i);
+  }
+  return std::nullopt;
+}
+
 // "-48%", "+12%", "x3.1", "same".
-std::string change(double from, double to) {
+std::string change(double from, double to, bool extrapolated = false) {
   const double percent = 100 * (to / from - 1);
-  if (std::abs(percent) < 0.5) return "same";
-  return percent < 100 ? fmt::format("{:+.0f}%", percent) : fmt::format("x{:.1f}", to / from);
+  const char* mark = extrapolated ? "?" : "";
+  if (std::abs(percent) < 0.5) return fmt::format("same{}", mark);
+  if (percent < 100) return fmt::format("{:+.0f}%{}", percent, mark);
+  return fmt::format("x{:.1f}{}", to / from, mark);
 }
 
 // "16 -48%" and "32 same"; none when no other count would help.
@@ -96,7 +110,8 @@ std::vector<std::string> steps_text(const std::optional<ChannelAdvice>& advice, 
   constexpr double worth_it = 0.03;
   std::vector<std::string> steps;
   const auto add = [&](const ChannelStep& step) {
-    steps.push_back(fmt::format("{} {}", step.channels, change(latency_ms, step.latency_ms)));
+    steps.push_back(
+        fmt::format("{} {}", step.channels, change(latency_ms, step.latency_ms, step.extrapolated)));
   };
   if (advice->down && advice->down->latency_ms < (1 - worth_it) * latency_ms) add(*advice->down);
   // More channels are a gain where they cost less than half of their share.
@@ -122,12 +137,15 @@ Advice advise(const Estimator& estimator, const SubgraphPrediction& part) {
   if (subgraph.is_depthwise()) {
     Subgraph dense = subgraph;
     dense.groups = 1;
-    advice.dense_latency_ms = estimator.predict(dense).latency_ms;
+    const Prediction prediction = estimator.predict(dense);
+    advice.dense_latency_ms = prediction.latency_ms;
+    advice.dense_extrapolated = prediction.extrapolated;
   }
   const Work work = work_of(subgraph);
   const double bytes = off_chip_bytes(accelerator, work);
   advice.weight_bytes = static_cast<double>(work.weight_elements) * accelerator.bytes_per_element();
   advice.activation_bytes = bytes - advice.weight_bytes;
+  advice.fused_activation = fused_instead(accelerator.fusion, subgraph);
   const bool free_when_fused = kind_of(subgraph) == SubgraphKind::elementwise;
   advice.fusing_saves_ms =
       free_when_fused ? part.latency_ms : std::min(part.latency_ms, launch_ms(estimator, subgraph));
@@ -136,6 +154,10 @@ Advice advise(const Estimator& estimator, const SubgraphPrediction& part) {
 
 std::string to_text(const Advice& advice, const SubgraphPrediction& part) {
   const double latency = part.latency_ms;
+  if (advice.fused_activation) {
+    return fmt::format("{} would be fused: {}", to_string(*advice.fused_activation),
+                       change(latency, latency - advice.fusing_saves_ms));
+  }
   if (part.bound == Bound::overhead) {
     return fmt::format("fused with another: {}", change(latency, latency - advice.fusing_saves_ms));
   }
@@ -147,7 +169,8 @@ std::string to_text(const Advice& advice, const SubgraphPrediction& part) {
   }
   std::vector<std::string> parts;
   if (advice.dense_latency_ms) {
-    parts.push_back(fmt::format("dense {}", change(latency, *advice.dense_latency_ms)));
+    parts.push_back(
+        fmt::format("dense {}", change(latency, *advice.dense_latency_ms, advice.dense_extrapolated)));
   }
   const std::vector<std::string> in = steps_text(advice.in, latency), out = steps_text(advice.out, latency);
   const auto add = [&](const char* name, std::span<const std::string> steps) {

@@ -14,6 +14,7 @@ namespace assay {
 struct ChannelStep {
   int channels = 0;
   double latency_ms = 0;
+  bool extrapolated = false;  // it lies outside of what was measured
 };
 
 // Latency over channels is a staircase. A channel count fills the lanes when one channel more would cost a
@@ -32,8 +33,12 @@ struct Advice {
   std::optional<ChannelAdvice> out;
   // A depthwise convolution: what the dense one of the same shape takes.
   std::optional<double> dense_latency_ms;
+  bool dense_extrapolated = false;
   // Shares of what crosses the off-chip interface; 0 and 0 when nothing does.
   double weight_bytes = 0, activation_bytes = 0;
+  // An activation function that the accelerator runs by itself: one that it would run within the operator
+  // before.
+  std::optional<Activation> fused_activation;
   // What is saved where the subgraph runs as part of the one before it: its launch, and for elementwise
   // operators everything.
   double fusing_saves_ms = 0;
@@ -44,7 +49,8 @@ Advice advise(const Estimator& estimator, const SubgraphPrediction& part);
 
 // In a few words, as what bounds the subgraph says: "out 16 -48%, 32 same" (with 16 or 32 output channels),
 // "dense x3.1" (a dense convolution instead of a depthwise one), "weights: 92% of its traffic",
-// "fused with another: -56%".
+// "fused with another: -56%", "relu would be fused: -100%". A
+// "?" behind a figure says that it is extrapolated.
 std::string to_text(const Advice& advice, const SubgraphPrediction& part);
 
 }  // namespace assay
