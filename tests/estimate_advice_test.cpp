@@ -1,8 +1,10 @@
 #include "assay/accelerator/cycle_model.hpp"
+#include "assay/base/random.hpp"
 #include "assay/estimate/advice.hpp"
 #include "assay/network/builder.hpp"
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -181,4 +183,34 @@ TEST_CASE("overhead: fusing saves a launch, elementwise operators save all") {
   CHECK(advice.fused_activation == Activation::relu);
   CHECK(to_text(advice, elementwise) == "relu would be fused: -100%");
   CHECK_FALSE(advise(npu, small).fused_activation);
+}
+
+TEST_CASE("lanes that the file leaves open: the fitted ones, under noise") {
+  const Accelerator truth = shipped("edge_npu_16");
+  Accelerator open = truth;
+  open.lanes = {};
+  std::vector<Subgraph> subgraphs;
+  for (int i = 0; i < 400; ++i) {
+    Random random(7, Purpose::sample, 0, static_cast<std::uint64_t>(i));
+    const auto between = [&](int low, int high) {
+      return low + static_cast<int>(random.below(static_cast<std::uint64_t>(high - low + 1)));
+    };
+    Subgraph s;
+    s.kernel_h = s.kernel_w = 1 + 2 * between(0, 1);
+    const int size = between(7, 28);
+    s.input = {between(4, 96), size, size};
+    s.output = {between(4, 96), size, size};
+    subgraphs.push_back(s);
+  }
+  for (const double noise : {0.0, 0.03}) {
+    CAPTURE(noise);
+    const Estimator fitted = Estimator::fit(open, measure_on_model(truth, subgraphs, noise).rows, {});
+    const Advice advice = advise(fitted, convolution(fitted, 40, 24, 24));
+    for (const auto& [side, down, up] : {std::tuple(*advice.in, 32, 48), std::tuple(*advice.out, 16, 32)}) {
+      REQUIRE(side.down);
+      REQUIRE(side.up);
+      CHECK(side.down->channels == down);
+      CHECK(side.up->channels == up);
+    }
+  }
 }
