@@ -144,3 +144,23 @@ TEST_CASE("estimate: layers and memory steps are two tables") {
     CHECK(mentions(both.err, "--memory-profile"));
   }
 }
+
+TEST_CASE("search and estimate agree on a candidate, to the byte") {
+  const Folder folder;
+  const std::string hardware = " '" + space_file("ibn_fashion.toml") + "' --accelerator '" +
+                               accelerator_file("edge_npu_16.toml") + "' --quiet --format json ";
+  const json found =
+      rows(shell(folder, "assay search" + hardware +
+                             "--scores params --evaluations 200 --shortlist 30 --run s.journal"));
+  std::string candidates;
+  for (const json& row : found) candidates += row.dump() + "\n";
+  folder.write("found.jsonl", candidates);
+  const json estimated = rows(shell(folder, "assay estimate" + hardware + "--candidates found.jsonl"));
+  REQUIRE(found.size() >= 10);
+  REQUIRE(estimated.size() == found.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CAPTURE(i);
+    CHECK(estimated[i]["peak_memory_bytes"] == found[i]["peak_memory_bytes"]);
+    CHECK(estimated[i]["latency_ms"].get<double>() == doctest::Approx(found[i]["latency_ms"].get<double>()));
+  }
+}
