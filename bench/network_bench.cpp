@@ -141,6 +141,13 @@ void BM_schedule_tangle(benchmark::State& state) {
   state.counters["peak"] = static_cast<double>(schedule.memory.peak_bytes);
   state.counters["optimal"] = schedule.optimal;
 }
-BENCHMARK(BM_schedule_tangle)->Arg(20)->Arg(40)->Arg(80)->Arg(320)->Unit(benchmark::kMicrosecond);
+BENCHMARK(BM_schedule_tangle)
+    ->Arg(20)
+    ->Arg(40)
+    ->Arg(80)
+    ->Arg(320)
+    ->Arg(1000)
+
+    ->Unit(benchmark::kMicrosecond);
 
 }  // namespace

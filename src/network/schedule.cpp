@@ -43,19 +43,21 @@ std::vector<Part> find_parts(const MemoryGraph& graph) {
   return parts;
 }
 
+// A narrow search finds a good order in no time; the wide one then need not look at worse sets.
+constexpr std::size_t narrow = 8;
+
 // Sets kept per level, so that the work stays bounded: the larger the part, the fewer.
 std::size_t width_for(std::size_t steps) {
-  return std::clamp<std::size_t>((std::size_t{1} << 22) / (steps * steps), 32, 4096);
+  return std::clamp<std::size_t>((std::size_t{1} << 22) / (steps * steps), narrow, 4096);
 }
 
 // An order below the declared peak, if there is one; peaks up to `floor` are all the same.
 PartSearch::Result order_part(PartSearch& search, std::int64_t floor, std::int64_t declared_peak) {
-  // A narrow search finds a good order in no time; the wide one then need not look at worse sets.
-  constexpr std::size_t narrow = 8;
+  const std::size_t width = width_for(search.size());
   PartSearch::Result best = search.run(floor, declared_peak, narrow);
   const std::int64_t bound = std::min(best.peak, declared_peak);
-  if (best.peak <= floor || best.least_dropped >= bound) return best;
-  PartSearch::Result wide = search.run(floor, bound, width_for(search.size()));
+  if (best.peak <= floor || best.least_dropped >= bound || width == narrow) return best;
+  PartSearch::Result wide = search.run(floor, bound, width);
   if (!wide.order.empty()) return wide;
   best.least_dropped = wide.least_dropped;
   return best;
