@@ -76,6 +76,12 @@ TEST_CASE("measurements: how a latency was arrived at survives the file") {
   CHECK(again.merged == 0);
 }
 
+TEST_CASE("measurements: a slow day is made up for by the reference") {
+  CHECK(at_reference_speed(3, {.reference_ms = 1.5}, 1) == 2);
+  CHECK(at_reference_speed(3, {}, 1) == 3);
+  CHECK(at_reference_speed(3, {.reference_ms = 1.5}, 0) == 3);
+}
+
 TEST_CASE("measurements: the example of the documentation can be read") {
   const std::string page = read_file(ASSAY_SOURCE_DIR "/spaces/accelerators/measurements.md");
   const std::string fence = "```csv\n";

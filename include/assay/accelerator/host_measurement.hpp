@@ -9,14 +9,14 @@
 // - All items use one arena, so that a result is written to memory that the cache still holds.
 // - What reads a subgraph's operands finds them just written: a network around the subgraph makes them
 //   anew each time, and only the subgraph's own kernel is timed.
-// In two spaces of MobileNet kind the sum of subgraphs was then 0.99 and 1.03 times the network's time, with
-// a spread of 2 to 3 %. With everything warm it was 0.72 to 0.83 with 4 to 11 %; with an arena of their
-// own, 1.2 with 5 to 8 %.
+// For 30 networks each of two spaces (mnasnet_accel, mobilenetv2) the sum of the subgraphs was then 0.985 and
+// 0.964 times the network's time, with a standard deviation of 1.3 and 2.5 %. With weights and operands warm
+// that was 0.82 and 0.72 times, with 4 and 11 %; with an arena for each item 1.17 times, with 5 %.
 //
-// latency_ms is the lower quartile over the repeats: of minimum, lowest tenth, lower quartile and median it
-// repeated best between odd and even rounds on a machine with other work.
-// Runs that another program interrupted do not count for subgraphs; networks, which take longer, are timed by
-// the processor's time that the thread got.
+// latency_ms is the lower quartile over the repeats. Between odd and even rounds it and the median differ by
+// 1 to 2 % for subgraphs and under 1 % for networks, the minimum by half as much again; the quartile forgives
+// more disturbed rounds than the median does. Runs that another program interrupted do not count for
+// subgraphs; networks, which take longer, are timed by the processor's time that the thread got.
 #pragma once
 
 #include "assay/accelerator/latency_rows.hpp"

@@ -23,6 +23,13 @@ struct Timing {
   double reference_ms = 0;
 };
 
+// The latency at the speed at which the reference workload takes `reference_ms`: what makes rows of different
+// hours and days comparable. Unchanged where either reference is missing.
+inline double at_reference_speed(double latency_ms, const Timing& timing, double reference_ms) {
+  const bool known = timing.reference_ms > 0 && reference_ms > 0;
+  return known ? latency_ms * reference_ms / timing.reference_ms : latency_ms;
+}
+
 // Under which conditions all rows of a file were taken.
 struct MeasurementContext {
   std::string device;  // accelerator name, "host_cpu", ...
