@@ -26,8 +26,9 @@ std::map<std::string, std::set<std::string>> house() {
       {"train", {"runtime", "data"}},
       {"store", {"network"}},
       {"search", {"space"}},
+      {"curate", {"space", "estimate", "search", "score"}},
       {"report", {"store"}},
-      {"cli", {"space", "score", "estimate", "train", "store", "search", "report"}},
+      {"cli", {"space", "score", "estimate", "train", "store", "search", "curate", "report"}},
   };
   std::map<std::string, std::set<std::string>> all = direct;
   for (bool grown = true; grown;) {
