@@ -90,7 +90,8 @@ std::vector<Trace> run_searches(const Space& space, const Estimator& estimator,
     Trace trace;
     const SearchResult result = run_search(space, evaluator, search);
     for (int e = 0; e < result.cohort.size(); ++e) {
-      const double score = result.cohort.scores(e)[0];
+      const double score =
+          result.cohort.good(e) ? result.cohort.scores(e)[0] : -std::numeric_limits<double>::infinity();
       trace.push_back(trace.empty() ? score : std::max(trace.back(), score));
     }
     traces.push_back(std::move(trace));

@@ -241,12 +241,13 @@ void Curator::set_depth_multiplier() {
 
 void Curator::offer_fused() {
   if (!settings_.fuse) return;
-  std::vector<OptionList> lists(current_.option_lists().begin(), current_.option_lists().end());
-  for (const OptionList& list : lists) {
+  std::vector<std::string> names;
+  for (const OptionList& list : current_.option_lists()) names.push_back(list.name);
+  for (const std::string& name : names) {
+    const OptionList list = current_.option_lists()[index_of(current_, name).value()];
     const auto plain = std::ranges::find(list.options, "ibn");
-    if (plain == list.options.end() || std::ranges::find(list.options, "fused_ibn") != list.options.end() ||
-        kept(list))
-      continue;
+    const bool has_fused = std::ranges::find(list.options, "fused_ibn") != list.options.end();
+    if (plain == list.options.end() || has_fused || kept(list)) continue;
     std::vector<std::string> options = list.options;
     options.push_back("fused_ibn");
     SpaceEdit trial;
