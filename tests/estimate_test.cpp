@@ -206,7 +206,8 @@ TEST_CASE("estimator: soft lanes and effects that no roofline knows are learned 
   CHECK(latency(softened, 32) == doctest::Approx(0.001 + 64 * 784 * 32 / 512e6).epsilon(0.005));
   CHECK(latency(softened, 17) == doctest::Approx(0.001 + 64 * 784 * 24.5 / 512e6).epsilon(0.005));
   const Estimator corrected = Estimator::fit(a, odd, {});
-  CHECK(corrected.to_json().find("\"residual\": {") != std::string::npos);
+  CHECK(corrected.cross_validation().kinds.front().corrected);
+  CHECK(corrected.cross_validation().mape_percent < corrected.cross_validation().roofline_mape_percent / 2);
   CHECK(corrected.cross_validation().mape_percent < 8);
   CHECK(Estimator::from_json(corrected.to_json(), "e.json").to_json() == corrected.to_json());
 }
@@ -318,7 +319,7 @@ TEST_CASE("estimator: measurements that cannot be are refused") {
     for (auto& row : rows) row.latency_ms *= 1e-3;  // seconds
   });
   const Network network = random_network(1);
-  const std::vector<NetworkMeasurement> few(5, NetworkMeasurement{&network, 1.0});
+  const std::vector<NetworkMeasurement> few(4, NetworkMeasurement{&network, 1.0});
   CHECK_THROWS_AS(Estimator::fit(a, set.rows, few), InputError);
   CHECK_THROWS_AS(fit_from_networks(a, {}), InputError);
 }
@@ -338,12 +339,12 @@ TEST_CASE("estimator files: errors name the file, the key and the remedy") {
     return found;
   };
   CHECK(mentions(with("assay-estimator", "assay-network"), "no estimator file"));
-  CHECK(mentions(with("\"version\": 1", "\"version\": 2"), "e.json: \"version\" is 2"));
-  CHECK(mentions(with("\"feature_version\": 1", "\"feature_version\": 0"), "fit the estimator again"));
+  CHECK(mentions(with("\"version\": 2", "\"version\": 1"), "e.json: \"version\" is 1"));
+  CHECK(mentions(with("\"feature_version\": 2", "\"feature_version\": 0"), "fit the estimator again"));
   CHECK(mentions(with("\"coverage\"", "\"coverge\""), "\"interval.coverge\" is not known"));
   CHECK(mentions(with("\"coverage\": 0.9", "\"coverage\": 9"), "\"interval.coverage\" is 9"));
   CHECK(mentions(with("clock_mhz", "clock_mzh"), "unknown key"));
-  CHECK(mentions(with("\"lanes\": [\n    16", "\"lanes\": [\n    16.5"), "must be integers"));
+  CHECK(mentions(with("\"lanes\": [16", "\"lanes\": [16.5"), "must be integers"));
   CHECK(mentions(error_of("{"), "not JSON"));
   CHECK(mentions(error_of(std::string(100000, '[')), "not JSON"));
   CHECK(mentions(error_of("[]"), "must be an object"));

@@ -28,12 +28,13 @@ std::vector<std::string> activation_names() {
 
 void read_lanes(const TomlTable& file, Accelerator& out) {
   const TomlTable table =
-      file.table("lanes", {"input_channels", "output_channels", "pixels", "vector", "depthwise"});
+      file.table("lanes", {"input_channels", "output_channels", "pixels", "vector", "depthwise", "cores"});
   const Range range = {1, 65536};
   out.lanes.input_channels = table.integer("input_channels", range).value_or(0);
   out.lanes.output_channels = table.integer("output_channels", range).value_or(0);
   out.lanes.pixels = table.integer("pixels", range).value_or(0);
   out.lanes.vector = table.integer("vector", range).value_or(0);
+  out.lanes.cores = table.integer("cores", range).value_or(1);
   out.depthwise = static_cast<DepthwiseUnit>(table.choice("depthwise", {"matrix", "vector"}).value_or(0));
 }
 
@@ -186,6 +187,7 @@ std::string to_toml(const Accelerator& a) {
   insert_known(lanes, "output_channels", a.lanes.output_channels);
   insert_known(lanes, "pixels", a.lanes.pixels);
   insert_known(lanes, "vector", a.lanes.vector);
+  if (a.lanes.cores != 1) lanes.insert("cores", a.lanes.cores);
   lanes.insert("depthwise", a.depthwise == DepthwiseUnit::matrix ? "matrix" : "vector");
 
   toml::table rates;

@@ -66,8 +66,8 @@ HostLatency summary(const std::vector<double>& seconds, double reference_ms) {
                      .reference_ms = reference_ms}};
 }
 
-// The machine's speed is what it does with these: a dense, a pointwise and a depthwise convolution that stay in
-// the second-level cache. With more to read, the time depended on what else took turns.
+// The machine's speed is what it does with these: a dense, a pointwise and a depthwise convolution that stay
+// in the second-level cache. With more to read, the time depended on what else took turns.
 Network reference_network() {
   NetworkBuilder b({64, 14, 14});
   const OpId dense = b.convolution(0, 128, Window::square(3), "dense");

@@ -82,6 +82,13 @@ double quantile(std::vector<double>& values, double share) {
   return *at;
 }
 
+// From the unit that the column's name ends with.
+double milliseconds(double value, std::string_view column) {
+  if (column.ends_with("_per_s")) return 1000 / value;
+  if (column.ends_with("_us")) return value / 1000;
+  return column.ends_with("_s") ? value * 1000 : value;
+}
+
 }  // namespace
 
 std::span<const std::string_view> timing_columns() {
@@ -111,7 +118,7 @@ TimedRow read_timed_row(const FieldOf& field_of, std::string_view target, const 
         fmt::format("the unit is \"{}\". Convert {} to milliseconds and write \"ms\".", unit, target));
   }
   TimedRow row;
-  row.latency_ms = fields.latency(target);
+  row.latency_ms = milliseconds(fields.latency(target), target);
   row.timing = {fields.optional_number("min_ms"), fields.optional_number("median_ms"),
                 fields.optional_number("noise_percent"), fields.optional_number("reference_ms")};
   row.context.device = fields.text("device");

@@ -180,7 +180,7 @@ std::string to_csv(const MeasurementSet& measurements) {
 }
 
 MeasurementSet read_measurements(std::istream& in, const std::string& source, const Accelerator* accelerator,
-                                 std::string_view target) {
+                                 std::string_view target, bool skip_missing) {
   CsvReader reader(in, source);
   const auto require = [&](std::string_view column) {
     if (reader.column(column) >= 0) return;
@@ -199,6 +199,10 @@ MeasurementSet read_measurements(std::istream& in, const std::string& source, co
   std::vector<std::string> fields;
   while (reader.next(fields)) {
     const Row row(reader, fields);
+    if (skip_missing && trim(row.text(target)).empty()) {
+      ++set.skipped;
+      continue;
+    }
     const TimedRow timed =
         read_timed_row([&](std::string_view column) { return row.text(column); }, target, row.place());
     if (rows.empty()) set.context = timed.context;

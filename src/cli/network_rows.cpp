@@ -31,7 +31,7 @@ std::uint64_t key_of(const Space& space, const Candidate& candidate) {
 }  // namespace
 
 NetworkRows read_network_rows(const Space& space, const std::string& path, const Accelerator* accelerator,
-                              std::string_view target) {
+                              std::string_view target, bool skip_missing) {
   std::ifstream file = open_input(path);
   CandidateReader reader(space, file, path);
   const std::vector<std::string>& columns = reader.columns();
@@ -50,6 +50,10 @@ NetworkRows read_network_rows(const Space& space, const std::string& path, const
       // Rows of JSON lines may end before a key that others have.
       return found < row.fields.size() ? std::string_view(row.fields[found]) : std::string_view();
     };
+    if (skip_missing && trim(field_of(target)).empty()) {
+      ++read.skipped;
+      continue;
+    }
     const TimedRow timed = read_timed_row(field_of, target, place);
     if (rows.empty()) read.context = timed.context;
     if (timed.context != read.context) {

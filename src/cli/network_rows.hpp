@@ -23,7 +23,8 @@ struct NetworkRow {
 struct NetworkRows {
   MeasurementContext context;
   std::vector<NetworkRow> rows;
-  int merged = 0;  // rows of the file that repeated others
+  int merged = 0;   // rows of the file that repeated others
+  int skipped = 0;  // rows without a latency, where they may be skipped
 };
 
 // Columns that are neither decisions, nor `target`, nor timing_columns() are ignored. Rows of the
@@ -33,6 +34,6 @@ struct NetworkRows {
 // rows, rows taken under different conditions, a candidate that cannot be built, or a file without rows.
 NetworkRows read_network_rows(const Space& space, const std::string& path,
                               const Accelerator* accelerator = nullptr,
-                              std::string_view target = "latency_ms");
+                              std::string_view target = "latency_ms", bool skip_missing = false);
 
 }  // namespace assay::cli

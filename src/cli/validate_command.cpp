@@ -1,4 +1,5 @@
-// Judges scores against known accuracies, and learns from them how to weigh the scores.
+// Judges estimators against measured latencies, and scores against known accuracies; learns from these how to
+// weigh the scores.
 #include "assay/base/error.hpp"
 #include "assay/base/file.hpp"
 #include "assay/base/text.hpp"
@@ -8,11 +9,13 @@
 #include "interrupt.hpp"
 #include "judgement.hpp"
 #include "known_rows.hpp"
+#include "measured_rows.hpp"
 #include "rank_weights.hpp"
 #include "reference.hpp"
 #include "score_service.hpp"
 #include "score_table.hpp"
 #include "terminal.hpp"
+#include "validate_estimator.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -147,7 +150,7 @@ std::string description_of(const RankWeights& learned) {
   return text + ".";
 }
 
-int run(const Arguments& arguments) {
+int validate_scores(const Arguments& arguments) {
   const Output output(arguments);
   const auto tell = [&](const std::string& text) {
     if (!output.quiet()) note(text);
@@ -236,6 +239,15 @@ int run(const Arguments& arguments) {
   return InterruptGuard::requested() ? 130 : 0;
 }
 
+int run(const Arguments& arguments) {
+  const bool latencies = arguments.given("estimator") || arguments.given("measurements");
+  if (latencies && (arguments.given("known") || arguments.given("accuracy"))) {
+    throw InputError(
+        "assay validate: --estimator judges latencies and --known judges scores. Give one of them.");
+  }
+  return latencies ? validate_estimator(arguments) : validate_scores(arguments);
+}
+
 OptionGroup learning_options() {
   OptionGroup group{
       "Learning weights",
@@ -251,11 +263,15 @@ OptionGroup learning_options() {
 Command validate_command() {
   return {
       .name = "validate",
-      .summary = "judge scores by known accuracies, and learn how to weigh them",
+      .summary = "judge an estimator by measured latencies, or scores by known accuracies",
       .positionals = "SPACE.toml",
       .max_positionals = 1,
       .description =
-          "Compares scores with the known accuracies of some candidates, and prints for each the rank "
+          "With --estimator: predicts the measured rows that the estimator was not fitted to, and prints\n"
+          "the mean absolute percentage error (MAPE), how many are within 5 and 10 %, the rank correlation,\n"
+          "the bias, how many lie in the prediction interval, and the ten worst with their subgraphs.\n\n"
+          "With --known: compares scores with the known accuracies of some candidates, and prints for each "
+          "the rank "
           "correlation\n"
           "(Spearman, Kendall, Spearman in the best tenth) and the regret: the best accuracy of all minus\n"
           "the best among the ten highest scores. Brackets hold 95 % intervals of the bootstrap. Networks\n"
@@ -265,7 +281,11 @@ Command validate_command() {
           "the file has few rows, help to tell where a score stands. Learn from all scores that you can\n"
           "afford to compute later.",
       .groups =
-          {{"Known accuracies",
+          {measured_rows_options(),
+           {"Estimator",
+            {{"estimator", "FILE", "what assay fit wrote", ""},
+             {"predictions", "FILE", "every judged row with its prediction (CSV)", ""}}},
+           {"Known accuracies",
             {{"known", "FILE", "CSV or JSON lines with one column (key) per decision, and accuracies", ""},
              {"accuracy", "COLUMN", "where they are; higher is better, blank where not known", ""},
              {"scored", "",
@@ -285,6 +305,8 @@ Command validate_command() {
            cache_options(),
            output_options()},
       .example =
+          "  assay validate --estimator zcu102.json --space spaces/mnasnet_accel.toml --measurements "
+          "zcu102.csv\n"
           "  assay validate spaces/nasbench201.toml --known trained.csv --accuracy test_accuracy\n"
           "  assay validate spaces/nasbench201.toml --known trained.csv --accuracy test_accuracy \\\n"
           "    --scores all --fit-weights weights.json\n"

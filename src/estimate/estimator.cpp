@@ -28,40 +28,31 @@ Bound bound_of(const Terms& face, const Terms& terms) {
 
 }  // namespace
 
-double KindModel::latency(const Terms& terms, const Extents& extents) const {
-  return roofline(terms) * (residual ? residual->factor(extents) : 1);
+std::uint64_t network_key(std::span<const SubgraphInstance> instances) {
+  std::uint64_t key = 1;
+  for (const SubgraphInstance& instance : instances) key += instance.subgraph.key();
+  return key;
 }
 
-bool KindModel::covers(const Extents& extents) const {
-  for (int e = 0; e < extent_count; ++e) {
-    if (extents[e] < range_low[e] || extents[e] > range_high[e]) return false;
-  }
-  return true;
+double Estimator::Model::corrected_ms(const Subgraph& subgraph, const Work& work, Setting setting) const {
+  const double roofline = rooflines.latency_ms(accelerator, subgraph, work);
+  if (correction.empty()) return roofline;
+  return roofline * std::exp(correction.log_factor(point_of(accelerator, subgraph, roofline),
+                                                   setting == Setting::in_network));
 }
 
-const KindModel& Estimator::Model::model_of(const Subgraph& subgraph) const {
-  const KindModel& own = kinds[static_cast<std::size_t>(kind_of(subgraph))];
-  return own.fitted ? own : fallback;
-}
-
-LaneModel Estimator::Model::lanes_of(const Subgraph& subgraph) const {
-  const KindModel& model = model_of(subgraph);
-  if (&model != &fallback) return model.lanes;
-  LaneModel lanes = lanes_from_file(accelerator, subgraph);
-  for (LaneDimension& d : lanes) d.lanes = std::max(d.lanes, 1);
-  return lanes;
-}
-
-SubgraphValue Estimator::Model::value_of(const Subgraph& subgraph) const {
-  const KindModel& model = model_of(subgraph);
+SubgraphValue Estimator::Model::value_of(const Subgraph& subgraph, Setting setting) const {
+  const KindModel& model = rooflines.model_of(kind_of(subgraph));
   const Work work = work_of(subgraph);
-  const Extents extents = extents_of(subgraph, work);
   SubgraphValue value;
-  value.latency_ms = model.latency(terms_of(accelerator, lanes_of(subgraph), subgraph, work), extents);
-  value.extrapolated = &model == &fallback || !model.covers(extents);
-  const double deviation =
-      value.latency_ms * model.deviation * (value.extrapolated ? extrapolation_deviation : 1);
-  value.variance = deviation * deviation;
+  value.latency_ms = corrected_ms(subgraph, work, setting);
+  value.extrapolated = &model == &rooflines.fallback || !model.covers(extents_of(subgraph, work));
+  double relative = model.deviation * model.deviation;
+  if (correction.sees(kind_of(subgraph)))
+    relative =
+        correction.variance(point_of(accelerator, subgraph, value.latency_ms)) + correction.kernel.noise;
+  const double scale = value.latency_ms * (value.extrapolated ? extrapolation_deviation : 1);
+  value.variance = relative * scale * scale;
   return value;
 }
 
@@ -79,8 +70,8 @@ Prediction Estimator::predict(const Network& network) const {
   return Session(*this).predict(network);
 }
 
-Prediction Estimator::predict(const Subgraph& subgraph) const {
-  const SubgraphValue value = model_->value_of(subgraph);
+Prediction Estimator::predict(const Subgraph& subgraph, Setting setting) const {
+  const SubgraphValue value = model_->value_of(subgraph, setting);
   return model_->interval(value.latency_ms, value.variance, value.extrapolated);
 }
 
@@ -90,10 +81,10 @@ std::vector<SubgraphPrediction> Estimator::explain(const Network& network) const
   double total = 0;
   for (const SubgraphInstance& instance : splitter.split(network)) {
     const Subgraph& subgraph = instance.subgraph;
-    const SubgraphValue value = model_->value_of(subgraph);
-    const LaneModel lanes = model_->lanes_of(subgraph);
+    const SubgraphValue value = model_->value_of(subgraph, Setting::in_network);
+    const LaneModel lanes = model_->rooflines.lanes_of(model_->accelerator, subgraph);
     const Terms terms = terms_of(model_->accelerator, lanes, subgraph, work_of(subgraph));
-    const Terms& face = model_->model_of(subgraph).roofline.active(terms);
+    const Terms& face = model_->rooflines.model_of(kind_of(subgraph)).roofline.active(terms);
     rows.push_back({.subgraph = subgraph,
                     .first = instance.first,
                     .last = instance.last,
@@ -108,12 +99,46 @@ std::vector<SubgraphPrediction> Estimator::explain(const Network& network) const
   return rows;
 }
 
+bool Estimator::fitted_to(const Subgraph& subgraph) const {
+  return std::ranges::binary_search(model_->fitted_to, subgraph.key());
+}
+
+bool Estimator::fitted_to(const Network& network) const {
+  return std::ranges::binary_search(model_->fitted_to,
+                                    network_key(SubgraphSplitter(model_->accelerator.fusion).split(network)));
+}
+
 const Accelerator& Estimator::accelerator() const {
   return model_->accelerator;
 }
 
 const CrossValidation& Estimator::cross_validation() const {
   return model_->cross_validation;
+}
+
+std::vector<LaneFinding> Estimator::lanes() const {
+  std::vector<LaneFinding> out;
+  for (std::size_t k = 0; k < model_->rooflines.kinds.size(); ++k) {
+    const KindModel& model = model_->rooflines.kinds[k];
+    if (!model.fitted) continue;
+    const auto kind = static_cast<SubgraphKind>(k);
+    const bool matrix =
+        kind == SubgraphKind::convolution || kind == SubgraphKind::linear ||
+        (kind == SubgraphKind::depthwise && model_->accelerator.depthwise == DepthwiseUnit::matrix);
+    constexpr std::array<std::string_view, lane_dimension_count> names = {"input channels", "output channels",
+                                                                          "pixels"};
+    for (std::size_t d = 0; d < model.lanes.size(); ++d) {
+      if (!matrix && d != 1) continue;
+      out.push_back({.kind = kind,
+                     .dimension = matrix ? names[d] : "vector",
+                     .lanes = model.lanes[d].lanes,
+                     .softness = model.lanes[d].softness,
+                     .from_file = model.evidence[d].rival == 0,
+                     .rival = model.evidence[d].rival,
+                     .rival_error = model.evidence[d].rival_error});
+    }
+  }
+  return out;
 }
 
 double Estimator::coverage() const {
@@ -147,7 +172,7 @@ const Estimator::Session::Entry& Estimator::Session::look_up(const Subgraph& sub
     grow();
     return look_up(subgraph);
   }
-  const SubgraphValue value = model_->value_of(subgraph);
+  const SubgraphValue value = model_->value_of(subgraph, Setting::in_network);
   ++used_;
   table_[slot] = {key, value.latency_ms, value.variance, value.extrapolated};
   return table_[slot];

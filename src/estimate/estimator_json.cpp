@@ -4,6 +4,10 @@
 #include "json_object.hpp"
 #include "model.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <span>
+
 #include <fmt/format.h>
 
 namespace assay {
@@ -11,10 +15,28 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int file_version = 1;
+constexpr int file_version = 2;
 constexpr const char* format_name = "assay-estimator";
 // Far beyond anything that a fit finds, small enough that no product overflows.
 constexpr double largest = 1e30;
+
+// A row of numbers on one line each: a thousand points are then a thousand lines.
+std::string compact_rows(const std::string& text) {
+  std::string out;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t open = text.find('[', begin);
+    if (open == std::string::npos) break;
+    const std::size_t close = text.find_first_of("[]{\"", open + 1);
+    out.append(text, begin, open + 1 - begin);
+    begin = open + 1;
+    if (close == std::string::npos || text[close] != ']') continue;
+    for (std::size_t i = begin; i < close; ++i)
+      if (text[i] != '\n' && text[i] != ' ') out += text[i];
+    begin = close;
+  }
+  return out.append(text, begin);
+}
 
 ordered_json to_json(const KindModel& model) {
   ordered_json json;
@@ -31,13 +53,9 @@ ordered_json to_json(const KindModel& model) {
   json["softness"] = softness;
   json["face_a"] = model.roofline.a;
   json["face_b"] = model.roofline.b;
-  if (model.residual) {
-    const Residual& r = *model.residual;
-    json["residual"] = {{"mean", r.mean},           {"scale", r.scale}, {"weights", r.weights},
-                        {"intercept", r.intercept}, {"low", r.low},     {"high", r.high}};
-  } else {
-    json["residual"] = nullptr;
-  }
+  for (const LaneEvidence& evidence : model.evidence)
+    json["evidence"].push_back({evidence.rival, std::min(evidence.rival_error, largest)});
+  json["flat_ms"] = model.flat_ms;
   json["deviation"] = model.deviation;
   json["range_low"] = model.range_low;
   json["range_high"] = model.range_high;
@@ -52,8 +70,8 @@ KindModel read_kind(const JsonObject& json) {
     json.expect_keys({"rows", "fitted"});
     return model;
   }
-  json.expect_keys({"rows", "fitted", "lanes", "softness", "face_a", "face_b", "residual", "deviation",
-                    "range_low", "range_high"});
+  json.expect_keys({"rows", "fitted", "lanes", "softness", "face_a", "face_b", "evidence", "flat_ms",
+                    "deviation", "range_low", "range_high"});
   const auto lanes = json.integers<lane_dimension_count>("lanes", 1, 65536);
   const auto softness = json.numbers<lane_dimension_count>("softness", 0, 1);
   for (std::size_t d = 0; d < model.lanes.size(); ++d) {
@@ -61,18 +79,11 @@ KindModel read_kind(const JsonObject& json) {
   }
   model.roofline.a = json.numbers<term_count>("face_a", 0, largest);
   model.roofline.b = json.numbers<term_count>("face_b", 0, largest);
-  if (!json.is_null("residual")) {
-    const JsonObject residual = json.object("residual");
-    residual.expect_keys({"mean", "scale", "weights", "intercept", "low", "high"});
-    Residual r;
-    r.mean = residual.numbers<extent_count>("mean", -1e3, 1e3);
-    r.scale = residual.numbers<extent_count>("scale", 1e-12, 1e3);
-    r.weights = residual.numbers<extent_count>("weights", -1e6, 1e6);
-    r.intercept = residual.number("intercept", -1e3, 1e3);
-    r.low = residual.number("low", -100, 100);
-    r.high = residual.number("high", r.low, 100);
-    model.residual = r;
-  }
+  const std::vector<std::vector<double>> evidence = json.rows("evidence", 2, largest);
+  if (evidence.size() != lane_dimension_count) json.fail("evidence", "has another number of dimensions");
+  for (std::size_t d = 0; d < evidence.size(); ++d)
+    model.evidence[d] = {static_cast<int>(std::clamp(evidence[d][0], 0.0, 65536.0)), evidence[d][1]};
+  model.flat_ms = json.number("flat_ms", 0, largest);
   model.deviation = json.number("deviation", 0, largest);
   model.range_low = json.numbers<extent_count>("range_low", 0, largest);
   model.range_high = json.numbers<extent_count>("range_high", 0, largest);
@@ -93,30 +104,157 @@ ordered_json to_json(const CrossValidation& cv) {
     kinds.push_back({{"kind", to_string(kind.kind)},
                      {"rows", kind.rows},
                      {"mape_percent", kind.mape_percent},
+                     {"roofline_mape_percent", kind.roofline_mape_percent},
+                     {"corrected", kind.corrected},
                      {"fallback", kind.fallback}});
   }
   return {{"rows", cv.rows},
+          {"networks", cv.networks},
           {"folds", cv.folds},
           {"mape_percent", cv.mape_percent},
+          {"roofline_mape_percent", cv.roofline_mape_percent},
           {"within_10_percent", cv.within_10_percent},
           {"kinds", kinds}};
 }
 
 CrossValidation read_cross_validation(const JsonObject& json) {
-  json.expect_keys({"rows", "folds", "mape_percent", "within_10_percent", "kinds"});
+  json.expect_keys(
+      {"rows", "networks", "folds", "mape_percent", "roofline_mape_percent", "within_10_percent", "kinds"});
   CrossValidation cv;
   cv.rows = json.integer("rows", 0, 1 << 30);
+  cv.networks = json.integer("networks", 0, 1 << 30);
   cv.folds = json.integer("folds", 0, 1 << 30);
   cv.mape_percent = json.number("mape_percent", 0, largest);
+  cv.roofline_mape_percent = json.number("roofline_mape_percent", 0, largest);
   cv.within_10_percent = json.number("within_10_percent", 0, 100);
   for (const JsonObject& kind : json.objects("kinds")) {
-    kind.expect_keys({"kind", "rows", "mape_percent", "fallback"});
+    kind.expect_keys({"kind", "rows", "mape_percent", "roofline_mape_percent", "corrected", "fallback"});
     cv.kinds.push_back({.kind = kind_named(kind, "kind"),
                         .rows = kind.integer("rows", 0, 1 << 30),
                         .mape_percent = kind.number("mape_percent", 0, largest),
+                        .roofline_mape_percent = kind.number("roofline_mape_percent", 0, largest),
+                        .corrected = kind.boolean("corrected"),
                         .fallback = kind.boolean("fallback")});
   }
   return cv;
+}
+
+// A point of the correction as numbers: the subgraph's fields, then weight, context weight and variance.
+constexpr std::size_t subgraph_numbers = 17;
+constexpr std::size_t point_numbers = subgraph_numbers + 3;
+
+std::array<std::int32_t, subgraph_numbers> numbers_of(const Subgraph& s) {
+  return {static_cast<int>(s.kind),
+          static_cast<int>(s.activation),
+          s.parts,
+          s.operands,
+          s.input.channels,
+          s.input.height,
+          s.input.width,
+          s.output.channels,
+          s.output.height,
+          s.output.width,
+          s.groups,
+          s.kernel_h,
+          s.kernel_w,
+          s.stride_h,
+          s.stride_w,
+          s.dilation_h,
+          s.dilation_w};
+}
+
+// Whether they make a possible subgraph is for check() to say.
+Subgraph subgraph_from(std::span<const std::int32_t, subgraph_numbers> n) {
+  Subgraph s;
+  s.kind = static_cast<OpKind>(n[0]);
+  s.activation = static_cast<Activation>(n[1]);
+  s.parts = static_cast<std::uint8_t>(n[2]);
+  s.operands = static_cast<std::uint8_t>(n[3]);
+  s.input = {n[4], n[5], n[6]};
+  s.output = {n[7], n[8], n[9]};
+  s.groups = n[10];
+  s.kernel_h = n[11];
+  s.kernel_w = n[12];
+  s.stride_h = n[13];
+  s.stride_w = n[14];
+  s.dilation_h = n[15];
+  s.dilation_w = n[16];
+  return s;
+}
+
+ordered_json to_json(const GaussianProcess& process) {
+  if (process.empty()) return nullptr;
+  const Kernel& kernel = process.kernel;
+  ordered_json json;
+  json["kind"] = kernel.kind;
+  json["exact"] = kernel.exact;
+  json["noise"] = kernel.noise;
+  json["trend"] = kernel.trend;
+  json["middle"] = kernel.middle;
+  json["spread"] = kernel.spread;
+  json["context_kind"] = kernel.context_kind;
+  json["context_size"] = kernel.context_size;
+  json["components"] = ordered_json::array();
+  for (const Kernel::Component& component : kernel.components)
+    json["components"].push_back(
+        {{"variance", component.variance}, {"rough", component.rough}, {"weight", component.weight}});
+  json["points"] = ordered_json::array();
+  for (std::size_t p = 0; p < process.points.size(); ++p) {
+    ordered_json row = numbers_of(process.points[p].subgraph);
+    row.push_back(process.weights[p]);
+    row.push_back(process.context_weights.empty() ? 0.0 : process.context_weights[p]);
+    row.push_back(process.variances[p]);
+    json["points"].push_back(std::move(row));
+  }
+  return json;
+}
+
+GaussianProcess read_process(const JsonObject& json, const Accelerator& accelerator,
+                             const Rooflines& rooflines) {
+  constexpr int most_activations = 64, most_kinds = 64;
+  json.expect_keys({"kind", "exact", "noise", "trend", "middle", "spread", "context_kind", "context_size",
+                    "components", "points"});
+  GaussianProcess process;
+  Kernel& kernel = process.kernel;
+  const auto variance = [&](const JsonObject& object, std::string_view key) {
+    return object.number(key, 0, 1e6);
+  };
+  kernel.kind = variance(json, "kind");
+  kernel.exact = variance(json, "exact");
+  kernel.noise = variance(json, "noise");
+  kernel.trend = variance(json, "trend");
+  kernel.middle = json.numbers<shape_coordinates>("middle", -1e3, 1e3);
+  kernel.spread = json.numbers<shape_coordinates>("spread", 1e-3, 1e3);
+  kernel.context_kind = variance(json, "context_kind");
+  kernel.context_size = variance(json, "context_size");
+  for (const JsonObject& component : json.objects("components")) {
+    component.expect_keys({"variance", "rough", "weight"});
+    kernel.components.push_back({.variance = variance(component, "variance"),
+                                 .rough = component.boolean("rough"),
+                                 .weight = component.numbers<coordinate_count>("weight", 0, largest)});
+  }
+  const bool context = kernel.context_kind > 0 || kernel.context_size > 0;
+  for (const std::vector<double>& row : json.rows("points", point_numbers, largest)) {
+    std::array<std::int32_t, subgraph_numbers> numbers{};
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      if (row[i] != std::floor(row[i]) || std::abs(row[i]) > 1e9)
+        json.fail("points", "hold a size that is none");
+      numbers[i] = static_cast<std::int32_t>(row[i]);
+    }
+    if (numbers[0] < 0 || numbers[0] >= most_kinds || numbers[1] < 0 || numbers[1] >= most_activations ||
+        numbers[2] < 0 || numbers[2] > 255 || numbers[3] < 1 || numbers[3] > 255)
+      json.fail("points", "hold a subgraph of no known kind");
+    const Subgraph subgraph = subgraph_from(numbers);
+    check(subgraph, json.place("points"));
+    const Point& point = process.points.emplace_back(
+        point_of(accelerator, subgraph, rooflines.latency_ms(accelerator, subgraph, work_of(subgraph))));
+    if (!(kernel(point, point) > 0)) json.fail("points", "have no variance");
+    process.weights.push_back(row[subgraph_numbers]);
+    if (context) process.context_weights.push_back(row[subgraph_numbers + 1]);
+    process.variances.push_back(std::clamp(row[subgraph_numbers + 2], 0.0, kernel(point, point)));
+  }
+  if (process.empty()) json.fail("points", "are missing");
+  return process;
 }
 
 }  // namespace
@@ -131,11 +269,16 @@ std::string Estimator::to_json() const {
   json["interval"] = {
       {"coverage", model.coverage}, {"low", model.interval_low}, {"high", model.interval_high}};
   json["cross_validation"] = assay::to_json(model.cross_validation);
-  for (std::size_t k = 0; k < model.kinds.size(); ++k) {
-    json["kinds"][std::string(to_string(static_cast<SubgraphKind>(k)))] = assay::to_json(model.kinds[k]);
+  const Rooflines& rooflines = model.rooflines;
+  for (std::size_t k = 0; k < rooflines.kinds.size(); ++k) {
+    json["kinds"][std::string(to_string(static_cast<SubgraphKind>(k)))] = assay::to_json(rooflines.kinds[k]);
   }
-  json["fallback"] = assay::to_json(model.fallback);
-  return json.dump(1) + "\n";
+  json["fallback"] = assay::to_json(rooflines.fallback);
+  json["least_ms"] = rooflines.least_ms;
+  json["correction"] = assay::to_json(model.correction);
+  json["fitted_to"] = ordered_json::array();
+  for (const std::uint64_t key : model.fitted_to) json["fitted_to"].push_back(fmt::format("{:016x}", key));
+  return compact_rows(json.dump(1)) + "\n";
 }
 
 Estimator Estimator::from_json(std::string_view text, const std::string& source) {
@@ -143,8 +286,8 @@ Estimator Estimator::from_json(std::string_view text, const std::string& source)
   try {
     document = ordered_json::parse(text);
   } catch (const ordered_json::exception& error) {
-    throw InputError(
-        fmt::format("{}: this is not JSON: {}. Give an estimator file that assay wrote.", source, error.what()));
+    throw InputError(fmt::format("{}: this is not JSON: {}. Give an estimator file that assay wrote.", source,
+                                 error.what()));
   }
   const JsonObject json(document, source, "");
   if (json.text("format") != format_name) {
@@ -158,7 +301,7 @@ Estimator Estimator::from_json(std::string_view text, const std::string& source)
   expect_version("version", file_version);
   expect_version("feature_version", feature_version);
   json.expect_keys({"format", "version", "feature_version", "accelerator", "interval", "cross_validation",
-                    "kinds", "fallback"});
+                    "kinds", "fallback", "least_ms", "correction", "fitted_to"});
 
   auto model = std::make_shared<Model>();
   model->accelerator = Accelerator::parse(json.text("accelerator"), source + " (its accelerator)");
@@ -169,12 +312,17 @@ Estimator Estimator::from_json(std::string_view text, const std::string& source)
   model->interval_high = interval.number("high", 0, largest);
   model->cross_validation = read_cross_validation(json.object("cross_validation"));
   const JsonObject kinds = json.object("kinds");
-  for (std::size_t k = 0; k < model->kinds.size(); ++k) {
-    model->kinds[k] = read_kind(kinds.object(to_string(static_cast<SubgraphKind>(k))));
+  for (std::size_t k = 0; k < model->rooflines.kinds.size(); ++k) {
+    model->rooflines.kinds[k] = read_kind(kinds.object(to_string(static_cast<SubgraphKind>(k))));
   }
-  if (kinds.size() != model->kinds.size()) json.fail("kinds", "holds an unknown kind of subgraph");
-  model->fallback = read_kind(json.object("fallback"));
-  if (!model->fallback.fitted) json.fail("fallback", "is not fitted");
+  if (kinds.size() != model->rooflines.kinds.size()) json.fail("kinds", "holds an unknown kind of subgraph");
+  model->rooflines.fallback = read_kind(json.object("fallback"));
+  if (!model->rooflines.fallback.fitted) json.fail("fallback", "is not fitted");
+  model->rooflines.least_ms = json.number("least_ms", smallest_latency, largest);
+  if (!json.is_null("correction"))
+    model->correction = read_process(json.object("correction"), model->accelerator, model->rooflines);
+  model->fitted_to = json.hex_numbers("fitted_to");
+  std::ranges::sort(model->fitted_to);
   return Estimator(std::move(model));
 }
 

@@ -1,161 +1,297 @@
-// Fitting: per kind of subgraph lanes, roofline and residual; cross-validated errors; interval of sums.
+// Fitting: rooflines, the correction where it helps, cross-validated errors, the interval of sums.
 #include "assay/base/error.hpp"
 #include "assay/base/random.hpp"
 
 #include "model.hpp"
+#include "roofline_fit.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
 namespace assay {
 namespace {
 
-constexpr std::size_t fewest_rows = 10;       // of a fit
-constexpr std::size_t fewest_kind_rows = 12;  // of a kind with a model of its own: twice the roofline's terms
-constexpr std::size_t fewest_networks = 20;   // for a 90 % interval from order statistics
-constexpr double smallest_deviation = 1e-9;   // an exact fit still has a scale to divide by
+constexpr std::size_t fewest_rows = 10;
+constexpr std::size_t fewest_networks = 20;        // alone: also for a 90 % interval from order statistics
+constexpr std::size_t fewest_extra_networks = 5;   // beside subgraphs
+constexpr std::size_t fewest_tile_rows = 300;      // for the kernel's many coordinates
+constexpr std::size_t most_corrected_rows = 3000;  // time grows with their cube
+constexpr double smallest_deviation = 1e-9;        // an exact fit still has a scale to divide by
 
-struct Row {
-  const Subgraph* subgraph = nullptr;
-  Work work;
-  Extents extents{};
-  double latency = 0;
-  int fold = 0;
-  double unseen = 0;  // predicted by the model of the other folds
-};
-using Rows = std::vector<Row*>;
+// All measurements, over distinct subgraphs.
+struct Problem {
+  const Accelerator& accelerator;
+  std::vector<Unit> units;
+  std::vector<Observation> rows;  // subgraphs, then networks
+  std::vector<int> folds;
+  std::vector<std::uint64_t> keys;  // of what was measured
+  std::size_t networks = 0;
 
-double relative_error(const Row& row) {
-  return row.latency / row.unseen - 1;
-}
-
-double root_mean_square_error(const Rows& rows) {
-  double sum = 0;
-  for (const Row* row : rows) sum += relative_error(*row) * relative_error(*row);
-  return std::sqrt(sum / static_cast<double>(rows.size()));
-}
-
-double mape_percent(const Rows& rows) {
-  double sum = 0;
-  for (const Row* row : rows) sum += std::abs(row->unseen / row->latency - 1);
-  return rows.empty() ? 0 : 100 * sum / static_cast<double>(rows.size());
-}
-
-// Terms and latencies of some rows, as the regressions take them.
-struct Table {
-  std::vector<Terms> terms;
-  std::vector<Extents> extents;
-  std::vector<double> latencies;
-
-  template <class LanesOf>
-  Table(const Accelerator& accelerator, const Rows& rows, LanesOf&& lanes_of) {
-    for (const Row* row : rows) {
-      terms.push_back(terms_of(accelerator, lanes_of(*row->subgraph), *row->subgraph, row->work));
-      extents.push_back(row->extents);
-      latencies.push_back(row->latency);
-    }
-  }
-  Roofline roofline() const { return fit_roofline(terms, latencies); }
-  Residual residual(const Roofline& roofline, double penalty) const {
-    std::vector<double> ratios;
-    for (std::size_t i = 0; i < terms.size(); ++i) {
-      ratios.push_back(std::log(latencies[i] / std::max(roofline(terms[i]), smallest_latency)));
-    }
-    return fit_residual(extents, ratios, penalty);
+  std::size_t subgraph_rows() const { return rows.size() - networks; }
+  SubgraphKind kind_of_row(std::size_t row) const {
+    return units[static_cast<std::size_t>(rows[row].parts[0].point)].kind;
   }
 };
 
-// Coordinate descent over each dimension's lanes (where the file leaves them open) and softness. A change
-// must pay: without evidence lanes are hard.
-LaneModel select_lanes(const Accelerator& accelerator, const Rows& rows) {
-  constexpr double worth_it = 0.95;
-  constexpr double exact = 1e-10;
-  LaneModel lanes = lanes_from_file(accelerator, *rows[0]->subgraph);
-  std::array<bool, lane_dimension_count> open{};
-  for (std::size_t d = 0; d < lanes.size(); ++d) {
-    open[d] = lanes[d].lanes == 0;
-    lanes[d].lanes = std::max(lanes[d].lanes, 1);
-  }
-  const auto loss_of = [&](const LaneModel& candidate) {
-    const Table table(accelerator, rows, [&](const Subgraph&) { return candidate; });
-    return log_loss(table.roofline(), table.terms, table.latencies);
+struct SubgraphHash {
+  std::size_t operator()(const Subgraph& s) const { return s.key(); }
+};
+
+Problem gather(const Accelerator& accelerator, std::span<const SubgraphMeasurement> measured,
+               std::span<const NetworkMeasurement> networks, const FitOptions& options) {
+  Problem problem{accelerator, {}, {}, {}, {}, networks.size()};
+  std::unordered_map<Subgraph, int, SubgraphHash> known;
+  const auto unit_of = [&](const Subgraph& subgraph) {
+    const auto [at, is_new] = known.try_emplace(subgraph, static_cast<int>(problem.units.size()));
+    if (is_new) {
+      const Work work = work_of(subgraph);
+      problem.units.push_back({subgraph, kind_of(subgraph), work, extents_of(subgraph, work)});
+    }
+    return at->second;
   };
-  double best = loss_of(lanes);
-  for (int pass = 0; pass < 2; ++pass) {
-    for (std::size_t d = 0; d < lanes.size(); ++d) {
-      std::vector<int> counts = {lanes[d].lanes};
-      if (open[d]) counts = {2, 4, 8, 16, 32, 64, 128, 256};
-      for (const int count : counts) {
-        for (const double softness : {1.0, 0.75, 0.5, 0.25, 0.0}) {
-          // One lane wastes nothing, whatever its softness.
-          if (best < exact || count == 1) continue;
-          LaneModel candidate = lanes;
-          candidate[d] = {count, softness};
-          const double loss = loss_of(candidate);
-          if (loss >= worth_it * best) continue;
-          best = loss;
-          lanes = candidate;
-        }
+  // By what was measured: repeats stay in one fold, or the fold's model would have seen them.
+  const auto add = [&](Observation row, std::uint64_t key) {
+    problem.rows.push_back(std::move(row));
+    problem.keys.push_back(key);
+    problem.folds.push_back(static_cast<int>(
+        Random(options.seed, Purpose::split, key).below(static_cast<std::uint64_t>(options.folds))));
+  };
+  for (const SubgraphMeasurement& m : measured)
+    add({.parts = {{unit_of(m.subgraph), 1}}, .latency_ms = m.latency_ms}, m.subgraph.key());
+  SubgraphSplitter splitter(accelerator.fusion);
+  for (const NetworkMeasurement& m : networks) {
+    Observation row{.parts = {}, .latency_ms = m.latency_ms, .network = true};
+    const std::span<const SubgraphInstance> instances = splitter.split(*m.network);
+    const std::uint64_t key = network_key(instances);
+    for (const SubgraphInstance& instance : instances) {
+      const int point = unit_of(instance.subgraph);
+      const auto part = std::ranges::find(row.parts, point, &Observation::Part::point);
+      if (part == row.parts.end()) {
+        row.parts.push_back({point, 1});
+      } else {
+        part->count += 1;
       }
     }
+    if (row.parts.empty()) throw InputError("A measured network holds no operator that takes time.");
+    add(std::move(row), key);
   }
-  return lanes;
+  return problem;
 }
 
-// Fits `model` to `rows`, with a residual if it lowers the cross-validated error; leaves the rows' unseen
-// predictions behind.
-template <class LanesOf>
-void fit_model(const Accelerator& accelerator, const Rows& rows, int folds, const LanesOf& lanes_of,
-               KindModel& model) {
-  constexpr std::array<double, 5> penalties = {0, 0.001, 0.01, 0.1, 1};  // 0: no residual
-  constexpr double worth_it = 0.95;
-  std::array<double, penalties.size()> losses{};
-  std::vector<std::array<double, penalties.size()>> unseen(rows.size());
-  for (int fold = 0; fold < folds; ++fold) {
-    Rows seen;
-    for (Row* row : rows) {
-      if (row->fold != fold) seen.push_back(row);
+std::vector<Point> points_of(const Problem& problem, const Rooflines& rooflines) {
+  std::vector<Point> points;
+  for (const Unit& unit : problem.units)
+    points.push_back(point_of(problem.accelerator, unit.subgraph,
+                              rooflines.latency_ms(problem.accelerator, unit.subgraph, unit.work)));
+  return points;
+}
+
+// Which kinds the correction sees. Rows of others, and points that occur in none, are left out.
+using Kinds = std::array<bool, subgraph_kind_count>;
+
+struct Corrected {
+  std::vector<Point> points;
+  std::vector<Observation> rows;
+  std::vector<std::size_t> origin;  // of each row in the problem
+};
+
+template <class Keep>
+Corrected select(const std::vector<Point>& points, const std::vector<Observation>& rows, const Kinds& kinds,
+                 Keep&& keep) {
+  Corrected out;
+  std::vector<int> place(points.size(), -1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!keep(i)) continue;
+    Observation row = rows[i];
+    const auto kind = points[static_cast<std::size_t>(row.parts[0].point)].kind;
+    if (!row.network && !kinds[static_cast<std::size_t>(kind)]) continue;
+    for (Observation::Part& part : row.parts) {
+      int& at = place[static_cast<std::size_t>(part.point)];
+      if (at < 0) {
+        at = static_cast<int>(out.points.size());
+        out.points.push_back(points[static_cast<std::size_t>(part.point)]);
+      }
+      part.point = at;
     }
-    // A kind so small that one fold holds all of it is judged on itself.
-    const Table table(accelerator, seen.empty() ? rows : seen, lanes_of);
-    const Roofline roofline = table.roofline();
-    std::array<Residual, penalties.size()> residuals;
-    for (std::size_t p = 1; p < penalties.size(); ++p) residuals[p] = table.residual(roofline, penalties[p]);
+    out.rows.push_back(std::move(row));
+    out.origin.push_back(i);
+  }
+  return out;
+}
+
+// What the models of the other folds say about each row.
+struct Unseen {
+  std::vector<double> roofline, corrected;
+};
+
+double log_error(double predicted, double measured) {
+  return std::log(std::max(predicted, smallest_latency) / measured);
+}
+
+// Rooflines of the rows outside of each fold, and with a kernel the correction too.
+Unseen cross_validate(const Problem& problem, const Rooflines& fitted, const std::vector<Observation>& rows,
+                      const FitOptions& options, const Kernel* kernel, const Kinds& kinds) {
+  Unseen unseen{std::vector<double>(rows.size()), std::vector<double>(rows.size())};
+  for (int fold = 0; fold < options.folds; ++fold) {
+    const auto seen = [&](std::size_t row) { return problem.folds[row] != fold; };
+    std::vector<Observation> others;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (seen(i)) others.push_back(rows[i]);
+    // So few rows that one fold holds them all are judged on themselves.
+    const bool alone = others.empty();
+    Rooflines rooflines = fitted;
+    refit_rooflines(rooflines, problem.accelerator, problem.units, alone ? rows : others);
+    const std::vector<Point> points = points_of(problem, rooflines);
+    GaussianProcess process;
+    if (kernel != nullptr) {
+      const Corrected part = select(points, rows, kinds, [&](std::size_t i) { return alone || seen(i); });
+      if (!part.rows.empty()) process = condition(*kernel, part.points, part.rows, false);
+    }
+    std::vector<double> alone_ms(points.size(), -1), network_ms(points.size(), -1);
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const Row& row = *rows[i];
-      if (row.fold != fold) continue;
-      const double base =
-          std::max(roofline(terms_of(accelerator, lanes_of(*row.subgraph), *row.subgraph, row.work)),
-                   smallest_latency);
-      for (std::size_t p = 0; p < penalties.size(); ++p) {
-        unseen[i][p] = p == 0 ? base : base * residuals[p].factor(row.extents);
-        const double error = std::log(row.latency / unseen[i][p]);
-        losses[p] += error * error;
+      if (seen(i)) continue;
+      for (const Observation::Part& part : rows[i].parts) {
+        const auto p = static_cast<std::size_t>(part.point);
+        const double roofline = std::exp(points[p].log_roofline);
+        double& corrected = (rows[i].network ? network_ms : alone_ms)[p];
+        if (corrected < 0)
+          corrected = process.empty() ? roofline
+                                      : roofline * std::exp(process.log_factor(points[p], rows[i].network));
+        unseen.roofline[i] += part.count * roofline;
+        unseen.corrected[i] += part.count * corrected;
       }
     }
   }
-  std::size_t best = 0;
-  for (std::size_t p = 1; p < penalties.size(); ++p) {
-    if (losses[p] < losses[best] * (best == 0 ? worth_it * worth_it : 1)) best = p;
-  }
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i]->unseen = unseen[i][best];
+  return unseen;
+}
 
-  const Table table(accelerator, rows, lanes_of);
-  model.fitted = true;
-  model.rows = static_cast<int>(rows.size());
-  model.roofline = table.roofline();
-  if (best != 0) model.residual = table.residual(model.roofline, penalties[best]);
-  model.deviation = std::max(root_mean_square_error(rows), smallest_deviation);
-  model.range_low = model.range_high = rows[0]->extents;
-  for (const Row* row : rows) {
-    for (int e = 0; e < extent_count; ++e) {
-      model.range_low[e] = std::min(model.range_low[e], row->extents[e]);
-      model.range_high[e] = std::max(model.range_high[e], row->extents[e]);
+struct Loss {
+  double sum = 0;
+  int rows = 0;
+};
+using Losses = std::array<Loss, subgraph_kind_count + 1>;  // per kind of subgraph rows, and of networks
+
+// Of absolute relative errors: what the tables judge, and a few outliers do not decide.
+Losses losses_of(const Problem& problem, const std::vector<double>& predicted) {
+  Losses losses{};
+  for (std::size_t i = 0; i < problem.rows.size(); ++i) {
+    const std::size_t k = problem.rows[i].network ? static_cast<std::size_t>(subgraph_kind_count)
+                                                  : static_cast<std::size_t>(problem.kind_of_row(i));
+    losses[k].sum += std::abs(predicted[i] / problem.rows[i].latency_ms - 1);
+    ++losses[k].rows;
+  }
+  return losses;
+}
+
+double total(const Losses& losses) {
+  return std::accumulate(losses.begin(), losses.end(), 0.0,
+                         [](double sum, const Loss& loss) { return sum + loss.sum; });
+}
+
+// The correction with the kernel that cross-validates best, for the kinds that it improves.
+struct Choice {
+  GaussianProcess process;
+  Kinds corrected{};
+  std::vector<double> unseen;
+};
+
+Choice choose_correction(const Problem& problem, const Rooflines& rooflines, const Unseen& plain,
+                         const FitOptions& options, std::vector<Observation>& rows) {
+  constexpr double good_enough = 0.002;  // mean relative error that needs no correction
+  constexpr double worth_it = 0.95;
+  Choice choice{{}, {}, plain.roofline};
+  const Losses before = losses_of(problem, plain.roofline);
+  Kinds candidates{};
+  const auto needs_it = [&](const Loss& loss) { return loss.sum > good_enough * loss.rows; };
+  if (std::ranges::none_of(before, needs_it)) return choice;
+  for (std::size_t k = 0; k < candidates.size(); ++k)
+    candidates[k] = problem.networks > 0 || needs_it(before[k]);
+
+  const std::vector<Point> points = points_of(problem, rooflines);
+  std::size_t step = (rows.size() + most_corrected_rows - 1) / most_corrected_rows;
+  const auto taken = [&](std::size_t i) { return rows[i].network || i % step == 0; };
+  double best = total(before);
+  for (const bool tiles : {false, true}) {
+    if (tiles && problem.subgraph_rows() < fewest_tile_rows) continue;
+    std::vector<Observation> weighed = rows;
+    Corrected part = select(points, weighed, candidates, taken);
+    const Kernel kernel = fit_kernel(part.points, part.rows, tiles);
+    for (std::size_t i = 0; i < part.rows.size(); ++i) weighed[part.origin[i]].weight = part.rows[i].weight;
+    const Unseen unseen = cross_validate(problem, rooflines, weighed, options, &kernel, candidates);
+    const Losses after = losses_of(problem, unseen.corrected);
+    // Networks hold all kinds: then it is all or nothing.
+    Kinds kinds = candidates;
+    if (problem.networks == 0) {
+      for (std::size_t k = 0; k < kinds.size(); ++k) kinds[k] = after[k].sum < worth_it * before[k].sum;
+    }
+    std::vector<double> predicted = unseen.corrected;
+    for (std::size_t i = 0; i < predicted.size(); ++i) {
+      if (problem.networks == 0 && !kinds[static_cast<std::size_t>(problem.kind_of_row(i))])
+        predicted[i] = plain.roofline[i];
+    }
+    const double loss = total(losses_of(problem, predicted));
+    if (loss >= worth_it * best && (choice.process.empty() || loss >= best)) continue;
+    best = loss;
+    const Corrected kept = select(points, weighed, kinds, taken);
+    if (kept.rows.empty()) continue;
+    choice = {condition(kernel, kept.points, kept.rows, true), kinds, std::move(predicted)};
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].weight = weighed[i].weight;
+  }
+  return choice;
+}
+
+// Where hundreds of rows show that the roofline is far off, as on a GPU whose library switches algorithms.
+void flatten(Rooflines& rooflines, const Problem& problem, const Unseen& plain) {
+  constexpr double far_off = 0.3;
+  constexpr int fewest = 100;
+  const Losses losses = losses_of(problem, plain.roofline);
+  for (std::size_t k = 0; k < rooflines.kinds.size(); ++k) {
+    if (losses[k].rows < fewest || losses[k].sum < far_off * losses[k].rows) continue;
+    double sum = 0;
+    for (std::size_t i = 0; i < problem.subgraph_rows(); ++i)
+      if (static_cast<std::size_t>(problem.kind_of_row(i)) == k) sum += std::log(problem.rows[i].latency_ms);
+    rooflines.kinds[k].flat_ms = std::exp(sum / losses[k].rows);
+  }
+}
+
+void set_ranges(Rooflines& rooflines, const Problem& problem) {
+  const auto widen = [](KindModel& model, const Extents& extents, bool first) {
+    for (std::size_t e = 0; e < extents.size(); ++e) {
+      model.range_low[e] = first ? extents[e] : std::min(model.range_low[e], extents[e]);
+      model.range_high[e] = first ? extents[e] : std::max(model.range_high[e], extents[e]);
+    }
+  };
+  Kinds met{};
+  bool any = false;
+  for (const Unit& unit : problem.units) {
+    const auto k = static_cast<std::size_t>(unit.kind);
+    widen(rooflines.kinds[k], unit.extents, !met[k]);
+    widen(rooflines.fallback, unit.extents, !any);
+    met[k] = any = true;
+  }
+}
+
+void set_deviations(Rooflines& rooflines, const Problem& problem, const std::vector<double>& unseen) {
+  std::array<Loss, subgraph_kind_count + 1> squares{};  // and of all rows
+  for (std::size_t i = 0; i < problem.rows.size(); ++i) {
+    const double error = problem.rows[i].latency_ms / unseen[i] - 1;
+    std::array<std::size_t, 2> of = {static_cast<std::size_t>(problem.kind_of_row(i)), subgraph_kind_count};
+    for (const std::size_t k : of) {
+      if (problem.rows[i].network && k != subgraph_kind_count) continue;
+      squares[k].sum += error * error;
+      ++squares[k].rows;
     }
   }
+  const auto deviation = [&](std::size_t k) {
+    const Loss& loss = squares[k].rows > 0 ? squares[k] : squares[subgraph_kind_count];
+    return std::max(std::sqrt(loss.sum / loss.rows), smallest_deviation);
+  };
+  for (std::size_t k = 0; k < rooflines.kinds.size(); ++k) rooflines.kinds[k].deviation = deviation(k);
+  rooflines.fallback.deviation = deviation(subgraph_kind_count);
 }
 
 // Split-conformal quantiles (Lei et al. 2018, "Distribution-free predictive inference for regression"): the
@@ -170,66 +306,89 @@ void set_interval(Estimator::Model& model, std::vector<double> scores) {
   model.interval_low = std::min(0.0, scores[scores.size() - 1 - high]);
 }
 
-std::vector<double> scores_of_networks(const Estimator::Model& model,
-                                       std::span<const NetworkMeasurement> networks) {
-  SubgraphSplitter splitter(model.accelerator.fusion);
-  std::vector<double> scores;
-  for (const NetworkMeasurement& measured : networks) {
-    double latency = 0;
-    double variance = 0;
-    for (const SubgraphInstance& instance : splitter.split(*measured.network)) {
-      const SubgraphValue value = model.value_of(instance.subgraph);
-      latency += value.latency_ms;
-      variance += value.variance;
-    }
-    if (variance > 0) scores.push_back((measured.latency_ms - latency) / std::sqrt(variance));
+// What scales the errors of a row: of each distinct subgraph, times how often.
+double deviation_of(const Estimator::Model& model, const Problem& problem, const Observation& row) {
+  double variance = 0;
+  for (const Observation::Part& part : row.parts) {
+    const Unit& unit = problem.units[static_cast<std::size_t>(part.point)];
+    variance += part.count *
+                model.value_of(unit.subgraph, row.network ? Setting::in_network : Setting::alone).variance;
   }
+  return std::sqrt(variance);
+}
+
+std::vector<double> scores_of_networks(const Estimator::Model& model, const Problem& problem,
+                                       const std::vector<double>& unseen) {
+  std::vector<double> scores;
+  for (std::size_t i = problem.subgraph_rows(); i < problem.rows.size(); ++i)
+    scores.push_back((problem.rows[i].latency_ms - unseen[i]) /
+                     deviation_of(model, problem, problem.rows[i]));
   return scores;
 }
 
 // Sums of as many random rows as a network has subgraphs stand in for networks that nobody measured.
-std::vector<double> scores_of_sums(const Estimator::Model& model, std::span<const Row> rows,
-                                   std::uint64_t seed) {
+std::vector<double> scores_of_sums(const Estimator::Model& model, const Problem& problem,
+                                   const std::vector<double>& unseen, std::uint64_t seed) {
   constexpr int sums = 400;
   constexpr int subgraphs_per_network = 40;
+  std::vector<double> deviations;
+  for (std::size_t i = 0; i < problem.subgraph_rows(); ++i)
+    deviations.push_back(deviation_of(model, problem, problem.rows[i]));
   std::vector<double> scores;
   for (std::uint64_t i = 0; i < sums; ++i) {
     Random random(seed, Purpose::bootstrap, 0, i);
-    double error = 0;
-    double variance = 0;
+    double error = 0, variance = 0;
     for (int draw = 0; draw < subgraphs_per_network; ++draw) {
-      const Row& row = rows[random.below(rows.size())];
-      const double deviation = row.unseen * model.model_of(*row.subgraph).deviation;
-      error += row.latency - row.unseen;
-      variance += deviation * deviation;
+      const auto row = static_cast<std::size_t>(random.below(deviations.size()));
+      error += problem.rows[row].latency_ms - unseen[row];
+      variance += deviations[row] * deviations[row];
     }
     scores.push_back(error / std::sqrt(variance));
   }
   return scores;
 }
 
-void check_rows(const Accelerator& accelerator, std::span<const SubgraphMeasurement> rows) {
-  if (rows.size() < fewest_rows) {
+void check_latency(double latency, const std::string& what) {
+  if (latency > 0 && std::isfinite(latency)) return;
+  throw InputError(fmt::format(
+      "{} took {} ms. Latencies are positive numbers: remove or repeat the measurement.", what, latency));
+}
+
+void check_rows(const Accelerator& accelerator, std::span<const SubgraphMeasurement> rows,
+                std::span<const NetworkMeasurement> networks) {
+  const bool enough = networks.empty() ? rows.size() >= fewest_rows
+                      : rows.empty()   ? networks.size() >= fewest_networks
+                                     : rows.size() >= fewest_rows && networks.size() >= fewest_extra_networks;
+  if (!enough) {
     throw InputError(fmt::format(
-        "There are {} measured subgraphs, but a fit needs at least {}, better hundreds. Measure more.",
-        rows.size(), fewest_rows));
+        "There are {} measured subgraphs and {} measured networks. A fit needs at least {} subgraphs, or {} "
+        "networks, or {} subgraphs and {} networks; better hundreds. Measure more.",
+        rows.size(), networks.size(), fewest_rows, fewest_networks, fewest_rows, fewest_extra_networks));
   }
+  const double peak = accelerator.macs_per_cycle() * accelerator.clock_mhz * 1e3;  // a millisecond
   int judged = 0;
   int impossible = 0;
+  const auto judge = [&](double macs, double latency) {
+    if (peak == 0 || macs == 0) return;
+    ++judged;
+    impossible += latency < macs / peak / 2;
+  };
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Subgraph& subgraph = rows[i].subgraph;
     check(subgraph, fmt::format("Measurement {}", i + 1));
-    const double latency = rows[i].latency_ms;
-    if (!(latency > 0) || !std::isfinite(latency)) {
-      throw InputError(fmt::format(
-          "Measurement {} ({}) took {} ms. Latencies are positive numbers: remove or repeat the measurement.",
-          i + 1, describe(subgraph), latency));
+    check_latency(rows[i].latency_ms, fmt::format("Measurement {} ({})", i + 1, describe(subgraph)));
+    if (!on_vector_unit(accelerator, subgraph))
+      judge(static_cast<double>(work_of(subgraph).macs), rows[i].latency_ms);
+  }
+  SubgraphSplitter splitter(accelerator.fusion);
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    check_latency(networks[i].latency_ms, fmt::format("Measured network {}", i + 1));
+    double macs = 0;
+    for (const SubgraphInstance& instance : splitter.split(*networks[i].network)) {
+      if (!on_vector_unit(accelerator, instance.subgraph))
+        macs += static_cast<double>(work_of(instance.subgraph).macs);
     }
-    if (accelerator.macs_per_cycle() == 0 || on_vector_unit(accelerator, subgraph)) continue;
-    const double fastest = static_cast<double>(work_of(subgraph).macs) /
-                           (accelerator.macs_per_cycle() * accelerator.clock_mhz * 1e3);
-    ++judged;
-    impossible += latency < fastest / 2;
+    judge(macs, networks[i].latency_ms);
   }
   if (2 * impossible > judged) {
     throw InputError(fmt::format(
@@ -239,26 +398,54 @@ void check_rows(const Accelerator& accelerator, std::span<const SubgraphMeasurem
   }
 }
 
-CrossValidation summarise(const Estimator::Model& model, std::vector<Row>& rows, int folds) {
+CrossValidation summarise(const Problem& problem, const Rooflines& rooflines, const Unseen& plain,
+                          const Choice& choice, int folds) {
   CrossValidation out;
-  out.rows = static_cast<int>(rows.size());
+  out.rows = static_cast<int>(problem.rows.size());
+  out.networks = static_cast<int>(problem.networks);
   out.folds = folds;
-  std::array<Rows, subgraph_kind_count> by_kind;
-  Rows all;
-  int within = 0;
-  for (Row& row : rows) {
-    by_kind[static_cast<std::size_t>(kind_of(*row.subgraph))].push_back(&row);
-    all.push_back(&row);
-    within += std::abs(row.unseen / row.latency - 1) <= 0.1;
+  const Losses roofline = losses_of(problem, plain.roofline);
+  const Losses chosen = losses_of(problem, choice.unseen);
+  const auto percent = [](const Loss& loss) { return loss.rows > 0 ? 100 * loss.sum / loss.rows : 0; };
+  int judged = 0, within = 0;
+  Loss all_roofline, all_chosen;
+  for (std::size_t i = 0; i < problem.rows.size(); ++i) {
+    if (problem.networks > 0 && !problem.rows[i].network) continue;
+    const auto error = [&](double predicted) { return std::abs(predicted / problem.rows[i].latency_ms - 1); };
+    ++judged;
+    within += error(choice.unseen[i]) <= 0.1;
+    all_chosen.sum += error(choice.unseen[i]);
+    all_roofline.sum += error(plain.roofline[i]);
   }
-  out.mape_percent = mape_percent(all);
-  out.within_10_percent = 100.0 * within / static_cast<double>(rows.size());
-  for (std::size_t k = 0; k < by_kind.size(); ++k) {
-    if (by_kind[k].empty()) continue;
+  out.mape_percent = 100 * all_chosen.sum / judged;
+  out.roofline_mape_percent = 100 * all_roofline.sum / judged;
+  out.within_10_percent = 100.0 * within / judged;
+  Kinds met{};
+  for (const Unit& unit : problem.units) met[static_cast<std::size_t>(unit.kind)] = true;
+  for (std::size_t k = 0; k < met.size(); ++k) {
+    if (!met[k]) continue;
     out.kinds.push_back({.kind = static_cast<SubgraphKind>(k),
-                         .rows = static_cast<int>(by_kind[k].size()),
-                         .mape_percent = mape_percent(by_kind[k]),
-                         .fallback = !model.kinds[k].fitted});
+                         .rows = chosen[k].rows,
+                         .mape_percent = percent(chosen[k]),
+                         .roofline_mape_percent = percent(roofline[k]),
+                         .corrected = choice.corrected[k],
+                         .fallback = !rooflines.kinds[k].fitted});
+  }
+  return out;
+}
+
+std::vector<Outlier> outliers_of(const Problem& problem, const std::vector<Observation>& rows,
+                                 const std::vector<double>& unseen) {
+  constexpr double contradicted = 0.2;  // weight: about five times the usual error
+  constexpr double noteworthy = 0.1;
+  std::vector<Outlier> out;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].weight > contradicted || std::abs(log_error(unseen[i], rows[i].latency_ms)) < noteworthy)
+      continue;
+    out.push_back({.network = rows[i].network,
+                   .row = rows[i].network ? i - problem.subgraph_rows() : i,
+                   .measured_ms = rows[i].latency_ms,
+                   .expected_ms = unseen[i]});
   }
   return out;
 }
@@ -266,56 +453,34 @@ CrossValidation summarise(const Estimator::Model& model, std::vector<Row>& rows,
 }  // namespace
 
 Estimator Estimator::fit(const Accelerator& accelerator, std::span<const SubgraphMeasurement> measured,
-                         std::span<const NetworkMeasurement> networks, const FitOptions& options) {
+                         std::span<const NetworkMeasurement> networks, const FitOptions& options,
+                         std::vector<Outlier>* outliers) {
   if (options.folds < 2 || !(options.coverage > 0 && options.coverage < 1)) {
     throw InputError("A fit needs at least 2 folds and a coverage between 0 and 1.");
   }
-  if (!networks.empty() && networks.size() < fewest_networks) {
-    throw InputError(
-        fmt::format("There are {} measured networks, but calibrating the interval needs at least "
-                    "{}. Measure more networks, or fit to subgraphs alone.",
-                    networks.size(), fewest_networks));
-  }
-  check_rows(accelerator, measured);
-
-  std::vector<Row> rows;
-  for (const SubgraphMeasurement& m : measured) {
-    Row row{.subgraph = &m.subgraph, .work = work_of(m.subgraph), .latency = m.latency_ms};
-    row.extents = extents_of(m.subgraph, row.work);
-    // By key: repeats of one subgraph stay in one fold, or the fold's model would have seen it.
-    row.fold = static_cast<int>(Random(options.seed, Purpose::split, m.subgraph.key())
-                                    .below(static_cast<std::uint64_t>(options.folds)));
-    rows.push_back(row);
-  }
+  check_rows(accelerator, measured, networks);
+  const Problem problem = gather(accelerator, measured, networks, options);
 
   auto model = std::make_shared<Model>();
   model->accelerator = accelerator;
   model->coverage = options.coverage;
-  Rows all;
-  std::array<Rows, subgraph_kind_count> by_kind;
-  for (Row& row : rows) {
-    all.push_back(&row);
-    by_kind[static_cast<std::size_t>(kind_of(*row.subgraph))].push_back(&row);
-  }
-  fit_model(
-      accelerator, all, options.folds,
-      [&](const Subgraph& subgraph) {
-        LaneModel lanes = lanes_from_file(accelerator, subgraph);
-        for (LaneDimension& d : lanes) d.lanes = std::max(d.lanes, 1);
-        return lanes;
-      },
-      model->fallback);
-  for (std::size_t k = 0; k < by_kind.size(); ++k) {
-    model->kinds[k].rows = static_cast<int>(by_kind[k].size());
-    if (by_kind[k].size() < fewest_kind_rows) continue;
-    const LaneModel lanes = select_lanes(accelerator, by_kind[k]);
-    model->kinds[k].lanes = lanes;
-    fit_model(
-        accelerator, by_kind[k], options.folds, [&](const Subgraph&) { return lanes; }, model->kinds[k]);
-  }
-  set_interval(*model, networks.empty() ? scores_of_sums(*model, rows, options.seed)
-                                        : scores_of_networks(*model, networks));
-  model->cross_validation = summarise(*model, rows, options.folds);
+  fit_rooflines(model->rooflines, accelerator, problem.units, problem.rows);
+  set_ranges(model->rooflines, problem);
+  const Unseen plain = cross_validate(problem, model->rooflines, problem.rows, options, nullptr, {});
+  flatten(model->rooflines, problem, plain);
+  std::vector<Observation> weighed = problem.rows;
+  Choice choice = choose_correction(problem, model->rooflines, plain, options, weighed);
+  model->correction = std::move(choice.process);
+  set_deviations(model->rooflines, problem, choice.unseen);
+  set_interval(*model, problem.networks >= fewest_networks
+                           ? scores_of_networks(*model, problem, choice.unseen)
+                           : scores_of_sums(*model, problem, choice.unseen, options.seed));
+  model->cross_validation = summarise(problem, model->rooflines, plain, choice, options.folds);
+  model->fitted_to = problem.keys;
+  std::ranges::sort(model->fitted_to);
+  const auto repeated = std::ranges::unique(model->fitted_to);
+  model->fitted_to.erase(repeated.begin(), repeated.end());
+  if (outliers != nullptr) *outliers = outliers_of(problem, weighed, choice.unseen);
   return Estimator(std::move(model));
 }
 

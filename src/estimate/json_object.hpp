@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <initializer_list>
 #include <string>
@@ -77,6 +78,38 @@ class JsonObject {
     return values;
   }
 
+  // An array of arrays of `columns` numbers, none larger than `largest`.
+  std::vector<std::vector<double>> rows(std::string_view key, std::size_t columns, double largest) const {
+    const Json& json = at(key);
+    if (!json.is_array()) fail(key, "must be an array");
+    std::vector<std::vector<double>> out;
+    for (const Json& row : json) {
+      if (!row.is_array() || row.size() != columns)
+        fail(key, fmt::format("must hold arrays of {} numbers", columns));
+      auto& values = out.emplace_back();
+      for (const Json& value : row) values.push_back(checked(key, value, -largest, largest));
+    }
+    return out;
+  }
+
+  std::vector<std::uint64_t> hex_numbers(std::string_view key) const {
+    const Json& json = at(key);
+    if (!json.is_array()) fail(key, "must be an array");
+    std::vector<std::uint64_t> out;
+    for (const Json& value : json) {
+      if (!value.is_string()) fail(key, "must hold texts");
+      const std::string& digits = value.get_ref<const std::string&>();
+      std::uint64_t& number = out.emplace_back();
+      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, 16);
+      if (error != std::errc() || end != digits.data() + digits.size())
+        fail(key, "must hold hexadecimal numbers");
+    }
+    return out;
+  }
+
+  // For messages about what a key holds.
+  std::string place(std::string_view key) const { return fmt::format("{}: \"{}\"", source_, full_name(key)); }
+
   JsonObject object(std::string_view key) const { return JsonObject(at(key), source_, full_name(key)); }
 
   std::vector<JsonObject> objects(std::string_view key) const {
@@ -87,8 +120,8 @@ class JsonObject {
   }
 
   [[noreturn]] void fail(std::string_view key, const std::string& cause) const {
-    throw InputError(
-        fmt::format("{}: \"{}\" {}. Give an estimator file that assay wrote.", source_, full_name(key), cause));
+    throw InputError(fmt::format("{}: \"{}\" {}. Give an estimator file that assay wrote.", source_,
+                                 full_name(key), cause));
   }
 
  private:

@@ -4,26 +4,53 @@
 #include "assay/estimate/estimator.hpp"
 
 #include "features.hpp"
+#include "gaussian_process.hpp"
 #include "regression.hpp"
 
 #include <array>
-#include <optional>
+#include <cstdint>
+#include <span>
+#include <vector>
 
 namespace assay {
 
-// The regression of one kind of subgraph.
+// How sure the measurements are of a lane count: the best other count, and how many times larger the error
+// is with it. rival 0: the accelerator file gave the count, or the dimension has none.
+struct LaneEvidence {
+  int rival = 0;
+  double rival_error = 1;
+};
+
+// The roofline of one kind of subgraph, and what its measurements covered.
 struct KindModel {
-  int rows = 0;  // measurements of this kind; too few of them: not fitted
-  bool fitted = false;
+  int rows = 0;         // subgraph measurements of this kind
+  bool fitted = false;  // false: too few measurements, the fallback serves
   LaneModel lanes{};
+  std::array<LaneEvidence, lane_dimension_count> evidence{};
   Roofline roofline;
-  std::optional<Residual> residual;
-  double deviation = 0;  // root mean square of the cross-validated relative errors
+  // Above 0: what the correction starts from instead of the roofline, which explains so little of these rows
+  // that it would only add kinks.
+  double flat_ms = 0;
+  double deviation = 0;  // root mean square of the cross-validated relative errors of its rows
   Extents range_low{}, range_high{};
 
-  double latency(const Terms& terms, const Extents& extents) const;
   bool covers(const Extents& extents) const;
 };
+
+struct Rooflines {
+  std::array<KindModel, subgraph_kind_count> kinds;
+  KindModel fallback;  // all kinds together, for those with too few measurements; its lanes are the file's
+  double least_ms = 1e-9;  // of a subgraph: a fit to networks alone may find no time at all for some kind
+
+  const KindModel& model_of(SubgraphKind kind) const;
+  LaneModel lanes_of(const Accelerator& accelerator, const Subgraph& subgraph) const;
+  Terms terms(const Accelerator& accelerator, const Subgraph& subgraph, const Work& work) const;
+  // At least least_ms.
+  double latency_ms(const Accelerator& accelerator, const Subgraph& subgraph, const Work& work) const;
+};
+
+// Of a measured network: the same for networks whose subgraphs are the same, in any order.
+std::uint64_t network_key(std::span<const SubgraphInstance> instances);
 
 struct SubgraphValue {
   double latency_ms = 0;
@@ -33,17 +60,19 @@ struct SubgraphValue {
 
 struct Estimator::Model {
   Accelerator accelerator;
-  std::array<KindModel, subgraph_kind_count> kinds;
-  KindModel fallback;  // all kinds together, for those with too few measurements; its lanes are the file's
+  Rooflines rooflines;
+  GaussianProcess correction;  // of the kinds that it improves
   double coverage = 0.9;
   // The interval of a sum is its latency plus these times the root of the summed variances.
   double interval_low = 0, interval_high = 0;
   CrossValidation cross_validation;
+  std::vector<std::uint64_t> fitted_to;  // keys of the measurements, ascending
 
-  const KindModel& model_of(const Subgraph& subgraph) const;
-  LaneModel lanes_of(const Subgraph& subgraph) const;
-  SubgraphValue value_of(const Subgraph& subgraph) const;
+  SubgraphValue value_of(const Subgraph& subgraph, Setting setting) const;
   Prediction interval(double latency_ms, double variance, bool extrapolated) const;
+
+ private:
+  double corrected_ms(const Subgraph& subgraph, const Work& work, Setting setting) const;
 };
 
 }  // namespace assay

@@ -18,9 +18,8 @@ double dot(const Terms& a, const Terms& x) {
   return std::inner_product(a.begin(), a.end(), x.begin(), 0.0);
 }
 
-// min |A x - b|^2 over x >= 0, given A'A and A'b (Lawson and Hanson 1974, "Solving Least Squares Problems",
-// ch. 23).
-Eigen::VectorXd nonnegative_least_squares(const Eigen::MatrixXd& gram, const Eigen::VectorXd& moments) {
+// Given A'A and A'b.
+Eigen::VectorXd solve_nonnegative(const Eigen::MatrixXd& gram, const Eigen::VectorXd& moments) {
   const Eigen::Index n = gram.rows();
   const double tolerance = 1e-12 * std::max(1.0, gram.diagonal().maxCoeff());
   Eigen::VectorXd x = Eigen::VectorXd::Zero(n);
@@ -67,22 +66,15 @@ Eigen::VectorXd nonnegative_least_squares(const Eigen::MatrixXd& gram, const Eig
 // A face fitted to the rows of `rows`, with errors relative to `scales`.
 Terms fit_face(std::span<const Terms> terms, std::span<const double> latencies,
                std::span<const double> scales, std::span<const int> rows) {
-  Terms largest{};
+  std::vector<std::vector<double>> matrix;
+  std::vector<double> targets;
   for (const int i : rows) {
-    for (int t = 0; t < term_count; ++t) largest[t] = std::max(largest[t], terms[i][t] / scales[i]);
+    auto& row = matrix.emplace_back(terms[i].begin(), terms[i].end());
+    for (double& x : row) x /= scales[i];
+    targets.push_back(latencies[i] / scales[i]);
   }
-  Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(term_count, term_count);
-  Eigen::VectorXd moments = Eigen::VectorXd::Zero(term_count);
-  Eigen::Matrix<double, term_count, 1> x;
-  for (const int i : rows) {
-    // Columns of one magnitude, or byte counts would drown the launch.
-    for (int t = 0; t < term_count; ++t) x[t] = largest[t] > 0 ? terms[i][t] / (scales[i] * largest[t]) : 0;
-    gram += x * x.transpose();
-    moments += x * (latencies[i] / scales[i]);
-  }
-  const Eigen::VectorXd solution = nonnegative_least_squares(gram, moments);
   Terms face{};
-  for (int t = 0; t < term_count; ++t) face[t] = largest[t] > 0 ? solution[t] / largest[t] : 0;
+  if (!matrix.empty()) std::ranges::copy(nonnegative_least_squares(matrix, targets), face.begin());
   return face;
 }
 
@@ -168,39 +160,26 @@ Roofline fit_roofline(std::span<const Terms> terms, std::span<const double> late
   return best;
 }
 
-double Residual::factor(const Extents& extents) const {
-  double sum = intercept;
-  for (int e = 0; e < extent_count; ++e) sum += weights[e] * (std::log(extents[e]) - mean[e]) / scale[e];
-  return std::exp(std::clamp(sum, low, high));
-}
-
-Residual fit_residual(std::span<const Extents> extents, std::span<const double> log_ratios, double penalty) {
-  const auto n = static_cast<Eigen::Index>(extents.size());
-  Eigen::MatrixXd x(n, extent_count);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    for (int e = 0; e < extent_count; ++e) x(i, e) = std::log(extents[i][e]);
+std::vector<double> nonnegative_least_squares(std::span<const std::vector<double>> a,
+                                              std::span<const double> b) {
+  const std::size_t columns = a.empty() ? 0 : a.front().size();
+  std::vector<double> largest(columns, 0.0);
+  for (const std::vector<double>& row : a) {
+    for (std::size_t c = 0; c < columns; ++c) largest[c] = std::max(largest[c], row[c]);
   }
-  Residual out;
-  // A copy, not a map: Eigen sums an unaligned array in an order that depends on its address, and the last
-  // bits with it.
-  const Eigen::VectorXd y = Eigen::Map<const Eigen::VectorXd>(log_ratios.data(), n);
-  out.intercept = y.mean();
-  out.low = y.minCoeff();
-  out.high = y.maxCoeff();
-  for (int e = 0; e < extent_count; ++e) {
-    out.mean[e] = x.col(e).mean();
-    x.col(e).array() -= out.mean[e];
-    const double deviation = std::sqrt(x.col(e).squaredNorm() / static_cast<double>(n));
-    out.scale[e] = deviation > 1e-9 ? deviation : 1;
-    x.col(e) /= out.scale[e];
+  const auto n = static_cast<Eigen::Index>(columns);
+  Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(n, n);
+  Eigen::VectorXd moments = Eigen::VectorXd::Zero(n), x(n);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    for (std::size_t c = 0; c < columns; ++c)
+      x[static_cast<Eigen::Index>(c)] = largest[c] > 0 ? a[i][c] / largest[c] : 0;
+    gram += x * x.transpose();
+    moments += x * b[i];
   }
-  Eigen::MatrixXd gram = x.transpose() * x;
-  gram.diagonal().array() += penalty * static_cast<double>(n);
-  const Eigen::VectorXd weights = gram.ldlt().solve(x.transpose() * (y.array() - out.intercept).matrix());
-  std::copy(weights.begin(), weights.end(), out.weights.begin());
-  // Sums need the mean of the ratio, not the exponential of its mean logarithm (Duan 1983, "Smearing
-  // estimate").
-  out.intercept += std::log((y.array() - out.intercept - (x * weights).array()).exp().mean());
+  const Eigen::VectorXd solution = solve_nonnegative(gram, moments);
+  std::vector<double> out(columns, 0.0);
+  for (std::size_t c = 0; c < columns; ++c)
+    if (largest[c] > 0) out[c] = solution[static_cast<Eigen::Index>(c)] / largest[c];
   return out;
 }
 

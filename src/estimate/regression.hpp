@@ -1,10 +1,11 @@
-// The two regressions of the estimator: a non-negative roofline, and a ridge on what it leaves.
+// Non-negative least squares, and a roofline fitted with it.
 #pragma once
 
 #include "features.hpp"
 
 #include <array>
 #include <span>
+#include <vector>
 
 namespace assay {
 
@@ -28,19 +29,9 @@ Roofline fit_roofline(std::span<const Terms> terms, std::span<const double> late
 // Mean squared logarithm of prediction / latency.
 double log_loss(const Roofline& roofline, std::span<const Terms> terms, std::span<const double> latencies);
 
-// log(latency / roofline) as a ridge regression on the standardised logarithms of the extents. The correction
-// never leaves the range seen in the fit.
-struct Residual {
-  Extents mean{};
-  Extents scale{};
-  Extents weights{};
-  double intercept = 0;
-  double low = 0, high = 0;
-
-  double factor(const Extents& extents) const;
-};
-
-// `penalty` is relative to the number of rows; > 0.
-Residual fit_residual(std::span<const Extents> extents, std::span<const double> log_ratios, double penalty);
+// min |A x - b|^2 over x >= 0 for `a` with a row per element of `b`, columns scaled to one magnitude first
+// (Lawson and Hanson 1974, "Solving Least Squares Problems", ch. 23).
+std::vector<double> nonnegative_least_squares(std::span<const std::vector<double>> a,
+                                              std::span<const double> b);
 
 }  // namespace assay

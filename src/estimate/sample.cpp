@@ -117,12 +117,33 @@ std::vector<Subgraph> sample_subgraphs(const FusionRules& rules, std::span<const
 }
 
 double uncertainty_ms(const Estimator& estimator, const Subgraph& subgraph) {
-  const CrossValidation& validation = estimator.cross_validation();
-  double mape_percent = validation.mape_percent;
-  for (const CrossValidation::Kind& kind : validation.kinds) {
-    if (kind.kind == kind_of(subgraph)) mape_percent = kind.mape_percent;
+  const Prediction p = estimator.predict(subgraph);
+  return (p.latency_high_ms - p.latency_low_ms) / 2;
+}
+
+std::vector<HelpfulMeasurement> most_helpful(const Estimator& estimator, std::span<const Network> networks,
+                                             std::size_t count) {
+  std::map<std::uint64_t, HelpfulMeasurement> by_key;  // ordered: the result depends on nothing else
+  SubgraphSplitter splitter(estimator.accelerator().fusion);
+  double total = 0;
+  for (const Network& network : networks) {
+    for (const SubgraphInstance& instance : splitter.split(network)) {
+      HelpfulMeasurement& entry = by_key[instance.subgraph.key()];
+      if (entry.occurrences++ == 0) {
+        entry.subgraph = instance.subgraph;
+        entry.uncertainty_ms = uncertainty_ms(estimator, instance.subgraph);
+      }
+      total += entry.uncertainty_ms * entry.uncertainty_ms;
+    }
   }
-  return estimator.predict(subgraph).latency_ms * mape_percent / 100;
+  std::vector<HelpfulMeasurement> all;
+  for (auto& [key, entry] : by_key) {
+    entry.share = total > 0 ? entry.occurrences * entry.uncertainty_ms * entry.uncertainty_ms / total : 0;
+    all.push_back(entry);
+  }
+  std::ranges::stable_sort(all, std::greater<>(), &HelpfulMeasurement::share);
+  all.resize(std::min(count, all.size()));
+  return all;
 }
 
 std::vector<Subgraph> sample_uncertain(const Accelerator& accelerator,

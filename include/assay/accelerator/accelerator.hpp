@@ -29,6 +29,8 @@ struct Lanes {
   int output_channels = 0;
   int pixels = 0;
   int vector = 0;
+  int cores =
+      1;  // copies of both units that share the tiles of a subgraph, such as the multiprocessors of a GPU
 };
 
 // Where depthwise convolutions run: on the matrix unit, whose input-channel lanes then stand idle, or on the

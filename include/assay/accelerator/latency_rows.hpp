@@ -53,7 +53,8 @@ struct TimedRow {
   MeasurementContext context;
 };
 
-// `field_of` gives the text of a column, empty where there is none; `target` is the column of latencies. All
+// `field_of` gives the text of a column, empty where there is none; `target` is the column of latencies, in
+// milliseconds unless its name ends with _us, _s, or _per_s (networks a second: the latency is the inverse). All
 // other columns are optional. Throws InputError beginning with `place` for a latency that is missing or not a
 // positive finite number, another unit than ms, and any other column that makes no sense.
 using FieldOf = std::function<std::string_view(std::string_view column)>;

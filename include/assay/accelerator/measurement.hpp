@@ -24,7 +24,8 @@ struct SubgraphMeasurement {
 struct MeasurementSet {
   MeasurementContext context;
   std::vector<SubgraphMeasurement> rows;
-  int merged = 0;  // rows of the file that repeated others
+  int merged = 0;   // rows of the file that repeated others
+  int skipped = 0;  // rows without a latency, where they may be skipped
 };
 
 // Columns: operator, activation, fused ("bias+batch_norm+activation+add+multiply", "gate"), operands,
@@ -43,7 +44,7 @@ std::string measurement_row(const MeasurementContext& context, const SubgraphMea
 // (see check_unit; `accelerator` may be null), contradictory rows, or rows taken under different conditions.
 MeasurementSet read_measurements(std::istream& in, const std::string& source,
                                  const Accelerator* accelerator = nullptr,
-                                 std::string_view target = "latency_ms");
+                                 std::string_view target = "latency_ms", bool skip_missing = false);
 
 // "Measures" on the cycle model. noise: standard deviation of the log of a factor on each latency, drawn per
 // (seed, subgraph), so that equal subgraphs get equal values.

@@ -1,13 +1,14 @@
 // Latency without hardware in the loop: a regression over subgraphs, fitted to measurements; a network's
 // latency is the sum over its subgraphs.
 //
-// Per kind of subgraph the model is
-//   latency = max(A x, B x) * r,
-// a roofline with two faces. x holds lane cycles (work divided by softened lane efficiency, the unroll
-// efficiency of ANNETTE, Wess et al. 2021), changes of weights, off-chip and on-chip bytes, and 1 for the
-// launch. A and B are not negative: the roofline never falls when work grows. r is a ridge regression of what
-// is left on the logarithms of the shape, and 1 unless cross-validation favours it. Relative errors are
-// minimised.
+// Subgraph s takes  latency = max(A x, B x) exp(g(s)).
+// The first factor is a roofline with two faces per kind of subgraph: x holds lane cycles (work divided by
+// softened lane efficiency, the unroll efficiency of ANNETTE, Wess et al. 2021), changes of weights, off-chip
+// and on-chip bytes, and 1 for the launch; A and B are not negative, so that it never falls when work grows.
+// g is a Gaussian process over the shapes, for what the roofline does not explain; kinds that it does not
+// improve under cross-validation go without. Measurements are of subgraphs, of whole networks (whose sums
+// are fitted without knowing their parts), or of both; then g also holds how times inside of a network
+// differ from times alone. Relative errors are minimised, and rows that contradict all others count less.
 #pragma once
 
 #include "assay/accelerator/accelerator.hpp"
@@ -42,20 +43,46 @@ struct SubgraphPrediction {
   bool extrapolated = false;
 };
 
-// Errors on rows that the fold's model has not seen.
+// Errors on rows that the fold's model has not seen (its lanes and kernel are those of all rows). Where
+// networks were measured they are of networks, else of subgraphs.
 struct CrossValidation {
   struct Kind {
     SubgraphKind kind = SubgraphKind::convolution;
-    int rows = 0;
-    double mape_percent = 0;
-    bool fallback = false;  // too few rows: the model of all kinds together is used
+    int rows = 0;                      // measured subgraphs
+    double mape_percent = 0;           // of them
+    double roofline_mape_percent = 0;  // of the roofline alone
+    bool corrected = false;            // the Gaussian process lowers the error
+    bool fallback = false;             // too few rows: the roofline of all kinds together is used
   };
   int rows = 0;
+  int networks = 0;  // of the rows
   int folds = 0;
   double mape_percent = 0;
-  double within_10_percent = 0;  // percentage of rows
+  double roofline_mape_percent = 0;  // of the roofline alone
+  double within_10_percent = 0;      // percentage of rows
   std::vector<Kind> kinds;
 };
+
+// What the measurements say about a unit's lanes.
+struct LaneFinding {
+  SubgraphKind kind = SubgraphKind::convolution;
+  std::string_view dimension;  // "input channels", "output channels", "pixels", "vector"
+  int lanes = 1;
+  double softness = 1;  // 1: a lane that is not filled is lost; 0: nothing is lost
+  bool from_file = false;
+  int rival = 0;           // the best other count; 0: none was tried
+  double rival_error = 1;  // how many times larger the error is with it: near 1, the data do not tell
+};
+
+// A measurement that the others contradict.
+struct Outlier {
+  bool network = false;
+  std::size_t row = 0;  // index into the measurements given
+  double measured_ms = 0, expected_ms = 0;
+};
+
+// Where a subgraph runs. Inside of a network its inputs lie in other caches than in a loop over itself alone.
+enum class Setting { in_network, alone };
 
 struct FitOptions {
   int folds = 5;
@@ -63,7 +90,7 @@ struct FitOptions {
   std::uint64_t seed = 1;
 };
 
-// A measured whole network: calibrates the prediction interval of sums.
+// A measured whole network, as it is executed: pass canonical(network) where a space has zero operators.
 struct NetworkMeasurement {
   const Network* network = nullptr;
   double latency_ms = 0;
@@ -73,11 +100,12 @@ class Estimator {
  public:
   struct Model;
 
-  // Throws InputError for too few rows, or latencies that the accelerator's peak rate makes impossible
-  // (seconds instead of milliseconds). Deterministic. `networks` (none, or at least 20 not used for `rows`)
-  // calibrate the interval of sums; without them it is calibrated on sums of random cross-validated rows.
+  // From at least 10 rows, or at least 20 networks, or 10 rows and 5 networks. Throws InputError for fewer,
+  // for latencies that are not positive, or that the accelerator's peak rate makes impossible (seconds
+  // instead of milliseconds). Deterministic. `outliers`, where given, receives the contradicted rows.
   static Estimator fit(const Accelerator& accelerator, std::span<const SubgraphMeasurement> rows,
-                       std::span<const NetworkMeasurement> networks, const FitOptions& options = {});
+                       std::span<const NetworkMeasurement> networks, const FitOptions& options = {},
+                       std::vector<Outlier>* outliers = nullptr);
 
   static Estimator load(const std::string& path);
   // Throws InputError naming `source` for anything that to_json does not write.
@@ -88,12 +116,16 @@ class Estimator {
   // As declared, dead operators left out; pass canonical(network) where a space has zero operators. For many
   // networks use a Session.
   Prediction predict(const Network& network) const;
-  Prediction predict(const Subgraph& subgraph) const;
+  Prediction predict(const Subgraph& subgraph, Setting setting = Setting::in_network) const;
   // In execution order; the latencies sum to predict(network).latency_ms.
   std::vector<SubgraphPrediction> explain(const Network& network) const;
 
   const Accelerator& accelerator() const;
   const CrossValidation& cross_validation() const;
+  // Whether it was among the measurements: judging the estimator by it would flatter.
+  bool fitted_to(const Subgraph& subgraph) const;
+  bool fitted_to(const Network& network) const;
+  std::vector<LaneFinding> lanes() const;
   double coverage() const;
 
   // Predicts many networks: splits into reused buffers and looks subgraphs up by key, so that a network costs

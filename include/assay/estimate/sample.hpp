@@ -19,9 +19,19 @@ namespace assay {
 std::vector<Subgraph> sample_subgraphs(const FusionRules& rules, std::span<const Network* const> networks,
                                        std::size_t count, std::uint64_t seed);
 
-// How much an error in the latency of `subgraph` may weigh: what it takes times how far the estimator is off
-// for its kind in cross-validation.
+// How far the latency of `subgraph` may be off: half the width of its interval.
 double uncertainty_ms(const Estimator& estimator, const Subgraph& subgraph);
+
+// What to measure next: the subgraphs of `networks` that leave their estimates most uncertain, first those
+// with the largest share of the summed variance (occurrences times squared uncertainty).
+struct HelpfulMeasurement {
+  Subgraph subgraph;
+  int occurrences = 0;  // in the networks
+  double uncertainty_ms = 0;
+  double share = 0;  // of the networks' variance, [0, 1]
+};
+std::vector<HelpfulMeasurement> most_helpful(const Estimator& estimator, std::span<const Network> networks,
+                                             std::size_t count);
 
 // Up to `count` of the networks' subgraphs that are not measured yet, at random with a probability that grows
 // with their uncertainty and with how often the networks hold them (weighted sampling without replacement,
