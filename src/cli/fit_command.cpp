@@ -162,6 +162,7 @@ int run(const Arguments& arguments) {
     note(fmt::format("Fitting to {} subgraphs and {} networks ...", rows.subgraphs.size(),
                      rows.networks.size()));
   }
+  options.reference_ms = rows.reference_ms;
   std::vector<Outlier> outliers;
   const Estimator estimator =
       Estimator::fit(accelerator, rows.subgraphs, rows.network_measurements(), options, &outliers);

@@ -86,7 +86,8 @@ OptionGroup measured_rows_options() {
        {"skip-missing", "", "leave out rows whose latency is blank instead of refusing the file", ""}}};
 }
 
-MeasuredRows read_measured_rows(const Arguments& arguments, const Accelerator& accelerator) {
+MeasuredRows read_measured_rows(const Arguments& arguments, const Accelerator& accelerator,
+                                double reference_ms) {
   const std::vector<std::string> paths = arguments.list("measurements");
   if (paths.empty()) {
     throw InputError(
@@ -134,7 +135,8 @@ MeasuredRows read_measured_rows(const Arguments& arguments, const Accelerator& a
                     "name, or rename one of them.",
                     paths.front(), out.context.device, accelerator.name));
   }
-  const double reference = usual_reference(out);
+  const double reference = reference_ms > 0 ? reference_ms : usual_reference(out);
+  out.reference_ms = reference;
   for (SubgraphMeasurement& row : out.subgraphs)
     row.latency_ms = at_reference_speed(row.latency_ms, row.timing, reference);
   for (MeasuredNetwork& network : out.networks)

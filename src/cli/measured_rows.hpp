@@ -27,6 +27,7 @@ struct MeasuredRows {
   std::vector<SubgraphMeasurement> subgraphs;
   std::vector<MeasuredNetwork> networks;
   MeasurementContext context;  // of the first file
+  double reference_ms = 0;     // the machine speed that latencies stand for; 0: not known
   int merged = 0;              // rows that repeated others
   int skipped = 0;             // rows without a latency, where that is allowed
 
@@ -38,9 +39,11 @@ OptionGroup measured_rows_options();
 
 // From --space, --measurements, --target and --skip-missing. A file with the columns "operator" and
 // "in_channels" holds subgraphs; any other holds networks of the first space whose decisions it has as
-// columns. Latencies of rows that say how fast the machine was are brought to one speed. Throws InputError as
-// read_measurements and read_network_rows, for files taken under different conditions, and for a file that
-// belongs to none of the spaces.
-MeasuredRows read_measured_rows(const Arguments& arguments, const Accelerator& accelerator);
+// columns. Latencies of rows that say how fast the machine was are brought to one speed: that of
+// `reference_ms`, or their median where it is 0. Throws InputError as read_measurements and
+// read_network_rows, for files taken under different conditions, and for a file that belongs to none of the
+// spaces.
+MeasuredRows read_measured_rows(const Arguments& arguments, const Accelerator& accelerator,
+                                double reference_ms = 0);
 
 }  // namespace assay::cli

@@ -140,7 +140,8 @@ int validate_estimator(const Arguments& arguments) {
         "assay validate: with --estimator, spaces of measured networks are named by --space FILE.");
   }
   const Estimator estimator = Estimator::load(arguments.required_text("estimator"));
-  const MeasuredRows measured = read_measured_rows(arguments, estimator.accelerator());
+  const MeasuredRows measured =
+      read_measured_rows(arguments, estimator.accelerator(), estimator.reference_ms());
 
   std::vector<Judged> subgraphs, networks;
   std::vector<double> subgraph_noise, network_noise;

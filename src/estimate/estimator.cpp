@@ -145,6 +145,10 @@ double Estimator::coverage() const {
   return model_->coverage;
 }
 
+double Estimator::reference_ms() const {
+  return model_->reference_ms;
+}
+
 Estimator::Session::Session(const Estimator& estimator)
     : model_(estimator.model_), splitter_(model_->accelerator.fusion), table_(first_table_size) {}
 

@@ -276,6 +276,7 @@ std::string Estimator::to_json() const {
   json["fallback"] = assay::to_json(rooflines.fallback);
   json["least_ms"] = rooflines.least_ms;
   json["correction"] = assay::to_json(model.correction);
+  json["reference_ms"] = model.reference_ms;
   json["fitted_to"] = ordered_json::array();
   for (const std::uint64_t key : model.fitted_to) json["fitted_to"].push_back(fmt::format("{:016x}", key));
   return compact_rows(json.dump(1)) + "\n";
@@ -301,7 +302,7 @@ Estimator Estimator::from_json(std::string_view text, const std::string& source)
   expect_version("version", file_version);
   expect_version("feature_version", feature_version);
   json.expect_keys({"format", "version", "feature_version", "accelerator", "interval", "cross_validation",
-                    "kinds", "fallback", "least_ms", "correction", "fitted_to"});
+                    "kinds", "fallback", "least_ms", "correction", "reference_ms", "fitted_to"});
 
   auto model = std::make_shared<Model>();
   model->accelerator = Accelerator::parse(json.text("accelerator"), source + " (its accelerator)");
@@ -321,6 +322,7 @@ Estimator Estimator::from_json(std::string_view text, const std::string& source)
   model->rooflines.least_ms = json.number("least_ms", smallest_latency, largest);
   if (!json.is_null("correction"))
     model->correction = read_process(json.object("correction"), model->accelerator, model->rooflines);
+  model->reference_ms = json.number("reference_ms", 0, largest);
   model->fitted_to = json.hex_numbers("fitted_to");
   std::ranges::sort(model->fitted_to);
   return Estimator(std::move(model));

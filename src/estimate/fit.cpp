@@ -2,85 +2,22 @@
 #include "assay/base/error.hpp"
 #include "assay/base/random.hpp"
 
+#include "interval.hpp"
 #include "model.hpp"
-#include "roofline_fit.hpp"
+#include "problem.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <unordered_map>
 
 #include <fmt/format.h>
 
 namespace assay {
 namespace {
 
-constexpr std::size_t fewest_rows = 10;
-constexpr std::size_t fewest_networks = 20;        // alone: also for a 90 % interval from order statistics
-constexpr std::size_t fewest_extra_networks = 5;   // beside subgraphs
 constexpr std::size_t fewest_tile_rows = 300;      // for the kernel's many coordinates
 constexpr std::size_t most_corrected_rows = 3000;  // time grows with their cube
 constexpr double smallest_deviation = 1e-9;        // an exact fit still has a scale to divide by
-
-// All measurements, over distinct subgraphs.
-struct Problem {
-  const Accelerator& accelerator;
-  std::vector<Unit> units;
-  std::vector<Observation> rows;  // subgraphs, then networks
-  std::vector<int> folds;
-  std::vector<std::uint64_t> keys;  // of what was measured
-  std::size_t networks = 0;
-
-  std::size_t subgraph_rows() const { return rows.size() - networks; }
-  SubgraphKind kind_of_row(std::size_t row) const {
-    return units[static_cast<std::size_t>(rows[row].parts[0].point)].kind;
-  }
-};
-
-struct SubgraphHash {
-  std::size_t operator()(const Subgraph& s) const { return s.key(); }
-};
-
-Problem gather(const Accelerator& accelerator, std::span<const SubgraphMeasurement> measured,
-               std::span<const NetworkMeasurement> networks, const FitOptions& options) {
-  Problem problem{accelerator, {}, {}, {}, {}, networks.size()};
-  std::unordered_map<Subgraph, int, SubgraphHash> known;
-  const auto unit_of = [&](const Subgraph& subgraph) {
-    const auto [at, is_new] = known.try_emplace(subgraph, static_cast<int>(problem.units.size()));
-    if (is_new) {
-      const Work work = work_of(subgraph);
-      problem.units.push_back({subgraph, kind_of(subgraph), work, extents_of(subgraph, work)});
-    }
-    return at->second;
-  };
-  // By what was measured: repeats stay in one fold, or the fold's model would have seen them.
-  const auto add = [&](Observation row, std::uint64_t key) {
-    problem.rows.push_back(std::move(row));
-    problem.keys.push_back(key);
-    problem.folds.push_back(static_cast<int>(
-        Random(options.seed, Purpose::split, key).below(static_cast<std::uint64_t>(options.folds))));
-  };
-  for (const SubgraphMeasurement& m : measured)
-    add({.parts = {{unit_of(m.subgraph), 1}}, .latency_ms = m.latency_ms}, m.subgraph.key());
-  SubgraphSplitter splitter(accelerator.fusion);
-  for (const NetworkMeasurement& m : networks) {
-    Observation row{.parts = {}, .latency_ms = m.latency_ms, .network = true};
-    const std::span<const SubgraphInstance> instances = splitter.split(*m.network);
-    const std::uint64_t key = network_key(instances);
-    for (const SubgraphInstance& instance : instances) {
-      const int point = unit_of(instance.subgraph);
-      const auto part = std::ranges::find(row.parts, point, &Observation::Part::point);
-      if (part == row.parts.end()) {
-        row.parts.push_back({point, 1});
-      } else {
-        part->count += 1;
-      }
-    }
-    if (row.parts.empty()) throw InputError("A measured network holds no operator that takes time.");
-    add(std::move(row), key);
-  }
-  return problem;
-}
 
 std::vector<Point> points_of(const Problem& problem, const Rooflines& rooflines) {
   std::vector<Point> points;
@@ -294,110 +231,6 @@ void set_deviations(Rooflines& rooflines, const Problem& problem, const std::vec
   rooflines.fallback.deviation = deviation(subgraph_kind_count);
 }
 
-// Split-conformal quantiles (Lei et al. 2018, "Distribution-free predictive inference for regression"): the
-// order statistics that cover a new value of the same kind with the asked probability.
-void set_interval(Estimator::Model& model, std::vector<double> scores) {
-  std::sort(scores.begin(), scores.end());
-  const auto n = static_cast<double>(scores.size());
-  const double tail = (1 - model.coverage) / 2;
-  const double rank = std::min(std::ceil((n + 1) * (1 - tail)), n);
-  const auto high = static_cast<std::size_t>(rank) - 1;
-  model.interval_high = std::max(0.0, scores[high]);
-  model.interval_low = std::min(0.0, scores[scores.size() - 1 - high]);
-}
-
-// What scales the errors of a row: of each distinct subgraph, times how often.
-double deviation_of(const Estimator::Model& model, const Problem& problem, const Observation& row) {
-  double variance = 0;
-  for (const Observation::Part& part : row.parts) {
-    const Unit& unit = problem.units[static_cast<std::size_t>(part.point)];
-    variance += part.count *
-                model.value_of(unit.subgraph, row.network ? Setting::in_network : Setting::alone).variance;
-  }
-  return std::sqrt(variance);
-}
-
-std::vector<double> scores_of_networks(const Estimator::Model& model, const Problem& problem,
-                                       const std::vector<double>& unseen) {
-  std::vector<double> scores;
-  for (std::size_t i = problem.subgraph_rows(); i < problem.rows.size(); ++i)
-    scores.push_back((problem.rows[i].latency_ms - unseen[i]) /
-                     deviation_of(model, problem, problem.rows[i]));
-  return scores;
-}
-
-// Sums of as many random rows as a network has subgraphs stand in for networks that nobody measured.
-std::vector<double> scores_of_sums(const Estimator::Model& model, const Problem& problem,
-                                   const std::vector<double>& unseen, std::uint64_t seed) {
-  constexpr int sums = 400;
-  constexpr int subgraphs_per_network = 40;
-  std::vector<double> deviations;
-  for (std::size_t i = 0; i < problem.subgraph_rows(); ++i)
-    deviations.push_back(deviation_of(model, problem, problem.rows[i]));
-  std::vector<double> scores;
-  for (std::uint64_t i = 0; i < sums; ++i) {
-    Random random(seed, Purpose::bootstrap, 0, i);
-    double error = 0, variance = 0;
-    for (int draw = 0; draw < subgraphs_per_network; ++draw) {
-      const auto row = static_cast<std::size_t>(random.below(deviations.size()));
-      error += problem.rows[row].latency_ms - unseen[row];
-      variance += deviations[row] * deviations[row];
-    }
-    scores.push_back(error / std::sqrt(variance));
-  }
-  return scores;
-}
-
-void check_latency(double latency, const std::string& what) {
-  if (latency > 0 && std::isfinite(latency)) return;
-  throw InputError(fmt::format(
-      "{} took {} ms. Latencies are positive numbers: remove or repeat the measurement.", what, latency));
-}
-
-void check_rows(const Accelerator& accelerator, std::span<const SubgraphMeasurement> rows,
-                std::span<const NetworkMeasurement> networks) {
-  const bool enough = networks.empty() ? rows.size() >= fewest_rows
-                      : rows.empty()   ? networks.size() >= fewest_networks
-                                     : rows.size() >= fewest_rows && networks.size() >= fewest_extra_networks;
-  if (!enough) {
-    throw InputError(fmt::format(
-        "There are {} measured subgraphs and {} measured networks. A fit needs at least {} subgraphs, or {} "
-        "networks, or {} subgraphs and {} networks; better hundreds. Measure more.",
-        rows.size(), networks.size(), fewest_rows, fewest_networks, fewest_rows, fewest_extra_networks));
-  }
-  const double peak = accelerator.macs_per_cycle() * accelerator.clock_mhz * 1e3;  // a millisecond
-  int judged = 0;
-  int impossible = 0;
-  const auto judge = [&](double macs, double latency) {
-    if (peak == 0 || macs == 0) return;
-    ++judged;
-    impossible += latency < macs / peak / 2;
-  };
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Subgraph& subgraph = rows[i].subgraph;
-    check(subgraph, fmt::format("Measurement {}", i + 1));
-    check_latency(rows[i].latency_ms, fmt::format("Measurement {} ({})", i + 1, describe(subgraph)));
-    if (!on_vector_unit(accelerator, subgraph))
-      judge(static_cast<double>(work_of(subgraph).macs), rows[i].latency_ms);
-  }
-  SubgraphSplitter splitter(accelerator.fusion);
-  for (std::size_t i = 0; i < networks.size(); ++i) {
-    check_latency(networks[i].latency_ms, fmt::format("Measured network {}", i + 1));
-    double macs = 0;
-    for (const SubgraphInstance& instance : splitter.split(*networks[i].network)) {
-      if (!on_vector_unit(accelerator, instance.subgraph))
-        macs += static_cast<double>(work_of(instance.subgraph).macs);
-    }
-    judge(macs, networks[i].latency_ms);
-  }
-  if (2 * impossible > judged) {
-    throw InputError(fmt::format(
-        "{} of {} measurements are faster than the peak rate of \"{}\" allows. Latencies are read as "
-        "milliseconds: if these are seconds, multiply them by 1000; else correct the accelerator file.",
-        impossible, judged, accelerator.name));
-  }
-}
-
 CrossValidation summarise(const Problem& problem, const Rooflines& rooflines, const Unseen& plain,
                           const Choice& choice, int folds) {
   CrossValidation out;
@@ -458,12 +291,12 @@ Estimator Estimator::fit(const Accelerator& accelerator, std::span<const Subgrap
   if (options.folds < 2 || !(options.coverage > 0 && options.coverage < 1)) {
     throw InputError("A fit needs at least 2 folds and a coverage between 0 and 1.");
   }
-  check_rows(accelerator, measured, networks);
   const Problem problem = gather(accelerator, measured, networks, options);
 
   auto model = std::make_shared<Model>();
   model->accelerator = accelerator;
   model->coverage = options.coverage;
+  model->reference_ms = options.reference_ms;
   fit_rooflines(model->rooflines, accelerator, problem.units, problem.rows);
   set_ranges(model->rooflines, problem);
   const Unseen plain = cross_validate(problem, model->rooflines, problem.rows, options, nullptr, {});
@@ -472,9 +305,7 @@ Estimator Estimator::fit(const Accelerator& accelerator, std::span<const Subgrap
   Choice choice = choose_correction(problem, model->rooflines, plain, options, weighed);
   model->correction = std::move(choice.process);
   set_deviations(model->rooflines, problem, choice.unseen);
-  set_interval(*model, problem.networks >= fewest_networks
-                           ? scores_of_networks(*model, problem, choice.unseen)
-                           : scores_of_sums(*model, problem, choice.unseen, options.seed));
+  set_interval(*model, problem, choice.unseen, options.seed);
   model->cross_validation = summarise(problem, model->rooflines, plain, choice, options.folds);
   model->fitted_to = problem.keys;
   std::ranges::sort(model->fitted_to);

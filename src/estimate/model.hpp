@@ -66,6 +66,7 @@ struct Estimator::Model {
   // The interval of a sum is its latency plus these times the root of the summed variances.
   double interval_low = 0, interval_high = 0;
   CrossValidation cross_validation;
+  double reference_ms = 0;
   std::vector<std::uint64_t> fitted_to;  // keys of the measurements, ascending
 
   SubgraphValue value_of(const Subgraph& subgraph, Setting setting) const;

@@ -88,6 +88,9 @@ struct FitOptions {
   int folds = 5;
   double coverage = 0.9;  // of the prediction interval, in (0, 1)
   std::uint64_t seed = 1;
+  // What the reference workload took at the machine speed that the latencies stand for (see Timing); 0: not
+  // known. Kept, so that later measurements can be brought to the same speed.
+  double reference_ms = 0;
 };
 
 // A measured whole network, as it is executed: pass canonical(network) where a space has zero operators.
@@ -127,6 +130,7 @@ class Estimator {
   bool fitted_to(const Network& network) const;
   std::vector<LaneFinding> lanes() const;
   double coverage() const;
+  double reference_ms() const;
 
   // Predicts many networks: splits into reused buffers and looks subgraphs up by key, so that a network costs
   // a few microseconds and no allocation. One per thread. Same results as

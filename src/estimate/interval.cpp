@@ -1,0 +1,75 @@
+#include "interval.hpp"
+
+#include "assay/base/random.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace assay {
+namespace {
+
+constexpr std::size_t fewest_networks = 20;  // for a 90 % interval from order statistics
+
+// Split-conformal quantiles (Lei et al. 2018, "Distribution-free predictive inference for regression"): the
+// order statistics that cover a new value of the same kind with the asked probability.
+void set_quantiles(Estimator::Model& model, std::vector<double> scores) {
+  std::sort(scores.begin(), scores.end());
+  const auto n = static_cast<double>(scores.size());
+  const double tail = (1 - model.coverage) / 2;
+  const double rank = std::min(std::ceil((n + 1) * (1 - tail)), n);
+  const auto high = static_cast<std::size_t>(rank) - 1;
+  model.interval_high = std::max(0.0, scores[high]);
+  model.interval_low = std::min(0.0, scores[scores.size() - 1 - high]);
+}
+
+// What scales the errors of a row: of each distinct subgraph, times how often.
+double deviation_of(const Estimator::Model& model, const Problem& problem, const Observation& row) {
+  double variance = 0;
+  for (const Observation::Part& part : row.parts) {
+    const Unit& unit = problem.units[static_cast<std::size_t>(part.point)];
+    variance += part.count *
+                model.value_of(unit.subgraph, row.network ? Setting::in_network : Setting::alone).variance;
+  }
+  return std::sqrt(variance);
+}
+
+std::vector<double> scores_of_networks(const Estimator::Model& model, const Problem& problem,
+                                       const std::vector<double>& unseen) {
+  std::vector<double> scores;
+  for (std::size_t i = problem.subgraph_rows(); i < problem.rows.size(); ++i)
+    scores.push_back((problem.rows[i].latency_ms - unseen[i]) /
+                     deviation_of(model, problem, problem.rows[i]));
+  return scores;
+}
+
+// Sums of as many random rows as a network has subgraphs stand in for networks that nobody measured.
+std::vector<double> scores_of_sums(const Estimator::Model& model, const Problem& problem,
+                                   const std::vector<double>& unseen, std::uint64_t seed) {
+  constexpr int sums = 400;
+  constexpr int subgraphs_per_network = 40;
+  std::vector<double> deviations;
+  for (std::size_t i = 0; i < problem.subgraph_rows(); ++i)
+    deviations.push_back(deviation_of(model, problem, problem.rows[i]));
+  std::vector<double> scores;
+  for (std::uint64_t i = 0; i < sums; ++i) {
+    Random random(seed, Purpose::bootstrap, 0, i);
+    double error = 0, variance = 0;
+    for (int draw = 0; draw < subgraphs_per_network; ++draw) {
+      const auto row = static_cast<std::size_t>(random.below(deviations.size()));
+      error += problem.rows[row].latency_ms - unseen[row];
+      variance += deviations[row] * deviations[row];
+    }
+    scores.push_back(error / std::sqrt(variance));
+  }
+  return scores;
+}
+
+}  // namespace
+
+void set_interval(Estimator::Model& model, const Problem& problem, const std::vector<double>& unseen,
+                  std::uint64_t seed) {
+  set_quantiles(model, problem.networks >= fewest_networks ? scores_of_networks(model, problem, unseen)
+                                                           : scores_of_sums(model, problem, unseen, seed));
+}
+
+}  // namespace assay
