@@ -56,10 +56,11 @@ SubgraphValue Estimator::Model::value_of(const Subgraph& subgraph, Setting setti
   return value;
 }
 
-Prediction Estimator::Model::interval(double latency_ms, double variance, bool extrapolated) const {
+Prediction Estimator::Model::predicted(double latency_ms, double variance, bool extrapolated,
+                                       const Interval& interval) const {
   const double deviation = std::sqrt(variance);
-  return {latency_ms, std::max(0.0, latency_ms + interval_low * deviation),
-          latency_ms + interval_high * deviation, extrapolated};
+  return {latency_ms, std::max(0.0, latency_ms + interval.low * deviation),
+          latency_ms + interval.high * deviation, extrapolated};
 }
 
 Estimator Estimator::load(const std::string& path) {
@@ -72,7 +73,7 @@ Prediction Estimator::predict(const Network& network) const {
 
 Prediction Estimator::predict(const Subgraph& subgraph, Setting setting) const {
   const SubgraphValue value = model_->value_of(subgraph, setting);
-  return model_->interval(value.latency_ms, value.variance, value.extrapolated);
+  return model_->predicted(value.latency_ms, value.variance, value.extrapolated, model_->of_subgraph);
 }
 
 std::vector<SubgraphPrediction> Estimator::explain(const Network& network) const {
@@ -162,7 +163,7 @@ Prediction Estimator::Session::predict(const Network& network) {
     variance += entry.variance;
     extrapolated |= entry.extrapolated;
   }
-  return model_->interval(latency, variance, extrapolated);
+  return model_->predicted(latency, variance, extrapolated, model_->of_network);
 }
 
 const Estimator::Session::Entry& Estimator::Session::look_up(const Subgraph& subgraph) {

@@ -266,8 +266,9 @@ std::string Estimator::to_json() const {
   json["version"] = file_version;
   json["feature_version"] = feature_version;
   json["accelerator"] = to_toml(model.accelerator);
-  json["interval"] = {
-      {"coverage", model.coverage}, {"low", model.interval_low}, {"high", model.interval_high}};
+  json["interval"] = {{"coverage", model.coverage},
+                      {"network", {model.of_network.low, model.of_network.high}},
+                      {"subgraph", {model.of_subgraph.low, model.of_subgraph.high}}};
   json["cross_validation"] = assay::to_json(model.cross_validation);
   const Rooflines& rooflines = model.rooflines;
   for (std::size_t k = 0; k < rooflines.kinds.size(); ++k) {
@@ -307,10 +308,15 @@ Estimator Estimator::from_json(std::string_view text, const std::string& source)
   auto model = std::make_shared<Model>();
   model->accelerator = Accelerator::parse(json.text("accelerator"), source + " (its accelerator)");
   const JsonObject interval = json.object("interval");
-  interval.expect_keys({"coverage", "low", "high"});
+  interval.expect_keys({"coverage", "network", "subgraph"});
   model->coverage = interval.number("coverage", 0, 1);
-  model->interval_low = interval.number("low", -largest, 0);
-  model->interval_high = interval.number("high", 0, largest);
+  const auto read_interval = [&](std::string_view key) {
+    const auto [low, high] = interval.numbers<2>(key, -largest, largest);
+    if (low > 0 || high < 0) interval.fail(key, "does not hold 0");
+    return Interval{low, high};
+  };
+  model->of_network = read_interval("network");
+  model->of_subgraph = read_interval("subgraph");
   model->cross_validation = read_cross_validation(json.object("cross_validation"));
   const JsonObject kinds = json.object("kinds");
   for (std::size_t k = 0; k < model->rooflines.kinds.size(); ++k) {

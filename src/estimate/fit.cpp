@@ -16,6 +16,7 @@ namespace assay {
 namespace {
 
 constexpr std::size_t fewest_tile_rows = 300;      // for the kernel's many coordinates
+constexpr std::size_t always_tile_rows = 600;      // where they have won every time
 constexpr std::size_t most_corrected_rows = 3000;  // time grows with their cube
 constexpr double smallest_deviation = 1e-9;        // an exact fit still has a scale to divide by
 
@@ -154,6 +155,7 @@ Choice choose_correction(const Problem& problem, const Rooflines& rooflines, con
   double best = total(before);
   for (const bool tiles : {false, true}) {
     if (tiles && problem.subgraph_rows() < fewest_tile_rows) continue;
+    if (!tiles && problem.networks == 0 && problem.subgraph_rows() >= always_tile_rows) continue;
     std::vector<Observation> weighed = rows;
     Corrected part = select(points, weighed, candidates, taken);
     const Kernel kernel = fit_kernel(part.points, part.rows, tiles);
@@ -305,7 +307,7 @@ Estimator Estimator::fit(const Accelerator& accelerator, std::span<const Subgrap
   Choice choice = choose_correction(problem, model->rooflines, plain, options, weighed);
   model->correction = std::move(choice.process);
   set_deviations(model->rooflines, problem, choice.unseen);
-  set_interval(*model, problem, choice.unseen, options.seed);
+  set_intervals(*model, problem, choice.unseen, options.seed);
   model->cross_validation = summarise(problem, model->rooflines, plain, choice, options.folds);
   model->fitted_to = problem.keys;
   std::ranges::sort(model->fitted_to);

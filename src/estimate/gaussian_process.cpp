@@ -529,7 +529,7 @@ Kernel fit_kernel(std::span<const Point> points, std::span<Observation> rows, bo
     int evaluations;
   };
   // Time grows with the cube of the rows: most steps are taken with few of them.
-  constexpr std::array<Stage, 3> stages = {{{350, 120}, {350, 40}, {1000, 25}}};
+  constexpr std::array<Stage, 3> stages = {{{350, 100}, {1000, 60}, {1000, 30}}};
   const bool context = has_context(rows);
   const Parameters parameters(points, use_tiles, context);
   std::vector<double> theta = parameters.mean();

@@ -8,18 +8,17 @@
 namespace assay {
 namespace {
 
-constexpr std::size_t fewest_networks = 20;  // for a 90 % interval from order statistics
+constexpr std::size_t fewest_for_quantiles = 20;  // of 5 and 95 %
 
 // Split-conformal quantiles (Lei et al. 2018, "Distribution-free predictive inference for regression"): the
 // order statistics that cover a new value of the same kind with the asked probability.
-void set_quantiles(Estimator::Model& model, std::vector<double> scores) {
+Interval quantiles(std::vector<double> scores, double coverage) {
   std::sort(scores.begin(), scores.end());
   const auto n = static_cast<double>(scores.size());
-  const double tail = (1 - model.coverage) / 2;
+  const double tail = (1 - coverage) / 2;
   const double rank = std::min(std::ceil((n + 1) * (1 - tail)), n);
   const auto high = static_cast<std::size_t>(rank) - 1;
-  model.interval_high = std::max(0.0, scores[high]);
-  model.interval_low = std::min(0.0, scores[scores.size() - 1 - high]);
+  return {std::min(0.0, scores[scores.size() - 1 - high]), std::max(0.0, scores[high])};
 }
 
 // What scales the errors of a row: of each distinct subgraph, times how often.
@@ -33,10 +32,10 @@ double deviation_of(const Estimator::Model& model, const Problem& problem, const
   return std::sqrt(variance);
 }
 
-std::vector<double> scores_of_networks(const Estimator::Model& model, const Problem& problem,
-                                       const std::vector<double>& unseen) {
+std::vector<double> scores_of_rows(const Estimator::Model& model, const Problem& problem,
+                                   const std::vector<double>& unseen, std::size_t begin, std::size_t end) {
   std::vector<double> scores;
-  for (std::size_t i = problem.subgraph_rows(); i < problem.rows.size(); ++i)
+  for (std::size_t i = begin; i < end; ++i)
     scores.push_back((problem.rows[i].latency_ms - unseen[i]) /
                      deviation_of(model, problem, problem.rows[i]));
   return scores;
@@ -66,10 +65,16 @@ std::vector<double> scores_of_sums(const Estimator::Model& model, const Problem&
 
 }  // namespace
 
-void set_interval(Estimator::Model& model, const Problem& problem, const std::vector<double>& unseen,
-                  std::uint64_t seed) {
-  set_quantiles(model, problem.networks >= fewest_networks ? scores_of_networks(model, problem, unseen)
-                                                           : scores_of_sums(model, problem, unseen, seed));
+void set_intervals(Estimator::Model& model, const Problem& problem, const std::vector<double>& unseen,
+                   std::uint64_t seed) {
+  const std::size_t subgraphs = problem.subgraph_rows(), rows = problem.rows.size();
+  model.of_network = quantiles(problem.networks >= fewest_for_quantiles
+                                   ? scores_of_rows(model, problem, unseen, subgraphs, rows)
+                                   : scores_of_sums(model, problem, unseen, seed),
+                               model.coverage);
+  model.of_subgraph = subgraphs >= fewest_for_quantiles
+                          ? quantiles(scores_of_rows(model, problem, unseen, 0, subgraphs), model.coverage)
+                          : model.of_network;
 }
 
 }  // namespace assay

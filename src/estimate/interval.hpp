@@ -9,10 +9,10 @@
 
 namespace assay {
 
-// Sets interval_low and interval_high of `model`, the rest of which is fitted. `unseen`: what the models of
-// the other folds predict for each row. From the networks where there are enough of them, else from sums of
-// random subgraphs.
-void set_interval(Estimator::Model& model, const Problem& problem, const std::vector<double>& unseen,
-                  std::uint64_t seed);
+// Sets the intervals of `model`, the rest of which is fitted. `unseen`: what the models of the other folds
+// predict for each row. That of networks comes from the networks where there are enough of them, else from
+// sums of random subgraphs.
+void set_intervals(Estimator::Model& model, const Problem& problem, const std::vector<double>& unseen,
+                   std::uint64_t seed);
 
 }  // namespace assay

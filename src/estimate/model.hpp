@@ -58,19 +58,23 @@ struct SubgraphValue {
   bool extrapolated = false;
 };
 
+// Latency plus these times the root of the (summed) variance.
+struct Interval {
+  double low = 0, high = 0;
+};
+
 struct Estimator::Model {
   Accelerator accelerator;
   Rooflines rooflines;
   GaussianProcess correction;  // of the kinds that it improves
   double coverage = 0.9;
-  // The interval of a sum is its latency plus these times the root of the summed variances.
-  double interval_low = 0, interval_high = 0;
+  Interval of_network, of_subgraph;
   CrossValidation cross_validation;
   double reference_ms = 0;
   std::vector<std::uint64_t> fitted_to;  // keys of the measurements, ascending
 
   SubgraphValue value_of(const Subgraph& subgraph, Setting setting) const;
-  Prediction interval(double latency_ms, double variance, bool extrapolated) const;
+  Prediction predicted(double latency_ms, double variance, bool extrapolated, const Interval& interval) const;
 
  private:
   double corrected_ms(const Subgraph& subgraph, const Work& work, Setting setting) const;

@@ -54,8 +54,10 @@ Subgraph vary(const Subgraph& s, Random& random) {
     const std::int32_t before = in;
     in = scaled(before, zoom);
     if (result > 1) result = static_cast<std::int32_t>((std::int64_t{result} * in + before - 1) / before);
-    // A window that moves over the image without padding gives no less.
-    if (windowed) result = std::max(result, (in - reach) / stride + 1);
+    // A window that moves over the image gives no less than without padding, and no more than with a padding
+    // that it just overlaps.
+    if (windowed)
+      result = std::clamp(result, std::max((in - reach) / stride, 0) + 1, (in + 2 * reach - 3) / stride + 1);
   };
   zoomed(out.input.height, out.output.height, (s.kernel_h - 1) * s.dilation_h + 1, s.stride_h);
   zoomed(out.input.width, out.output.width, (s.kernel_w - 1) * s.dilation_w + 1, s.stride_w);
