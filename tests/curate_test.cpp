@@ -35,7 +35,7 @@ Accelerator accelerator(int input_lanes, int output_lanes) {
 }
 
 Estimator estimator_for(const Accelerator& hardware, const SpaceFile& file) {
-  return fit_from_networks(hardware, curation_networks(file, 200, 1));
+  return fit_from_networks(hardware, curation_networks(file, 200));
 }
 
 Curation curated(const SpaceFile& file, const Accelerator& hardware, const CurationSettings& settings = {}) {

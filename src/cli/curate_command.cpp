@@ -94,7 +94,7 @@ int run(const Arguments& arguments) {
   };
   stage(0, "fitting the estimator");
   const auto estimator =
-      make_estimator(arguments, [&] { return curation_networks(file, kNetworks, settings.seed); });
+      make_estimator(arguments, [&] { return curation_networks(file, kNetworks, settings); });
   if (!estimator) {
     throw InputError(
         "assay curate: say for which hardware, with --accelerator FILE or --estimator FILE. "

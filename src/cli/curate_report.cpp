@@ -18,8 +18,9 @@ struct Measure {
 };
 
 Cell size_of(const Space& space) {
-  const auto exact = parse_integer(space.size().digits);
-  return exact ? Cell(*exact) : Cell(space.size().digits);
+  const std::string digits = space.size().digits;
+  if (const auto exact = parse_integer(digits)) return *exact;
+  return parse_number(digits).value();  // more than 64 bits hold
 }
 
 std::vector<Measure> measures(const CurationReport& report) {

@@ -33,6 +33,12 @@ const std::optional<CandidateCosts>& CostModel::costs(const Candidate& candidate
   return at->second;
 }
 
+double SubgraphLatencies::operator()(const Subgraph& subgraph) {
+  const auto [at, added] = known_.try_emplace(subgraph.key());
+  if (added) at->second = estimator_.predict(subgraph).latency_ms;
+  return at->second;
+}
+
 Candidate draw(const Space& space, std::uint64_t seed, std::uint64_t index) {
   Random random(seed, Purpose::sample, 0, index);
   return space.normalised(space.sample(random));

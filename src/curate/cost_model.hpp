@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -32,6 +33,23 @@ class CostModel {
   const Space& space_;
   Estimator::Session session_;
   std::unordered_map<std::uint64_t, std::optional<CandidateCosts>> known_;
+};
+
+// Latencies of single subgraphs. A prediction may cost more than all else of a comparison, and candidates
+// share most of their subgraphs: each is predicted once. One per thread.
+class SubgraphLatencies {
+ public:
+  explicit SubgraphLatencies(const Estimator& estimator)
+      : estimator_(estimator), splitter_(estimator.accelerator().fusion) {}
+
+  // Valid until the next call.
+  std::span<const SubgraphInstance> split(const Network& network) { return splitter_.split(network); }
+  double operator()(const Subgraph& subgraph);
+
+ private:
+  const Estimator& estimator_;
+  SubgraphSplitter splitter_;
+  std::unordered_map<std::uint64_t, double> known_;
 };
 
 // The network that runs: without dead and zero operators.

@@ -37,8 +37,9 @@ class Curator {
  public:
   Curator(const SpaceFile& file, const Estimator& estimator, const CurationSettings& settings)
       : original_(file),
-        estimator_(estimator),
         settings_(settings),
+        estimator_(estimator),
+        latencies_(estimator),
         current_(file.text(), file.space().source()) {
     check_settings();
   }
@@ -66,8 +67,9 @@ class Curator {
   FillSettings fill_settings() const { return {result_.lanes.lanes, settings_.contexts, settings_.seed}; }
 
   const SpaceFile& original_;
-  const Estimator& estimator_;
   const CurationSettings& settings_;
+  const Estimator& estimator_;
+  SubgraphLatencies latencies_;
   SpaceFile current_;
   std::map<std::string, Change> changes_;  // by the list's name
   std::optional<int> divisor_;
@@ -158,7 +160,7 @@ void Curator::fill(bool ratios) {
     const auto width = std::ranges::find_if(
         widths, [&](const WidthList& w) { return current_.option_lists()[w.list].name == name; });
     if (width == widths.end() || kept(current_.option_lists()[width->list])) continue;
-    NewOptions filled = fill_lanes(current_, *width, estimator_, fill_settings());
+    NewOptions filled = fill_lanes(current_, *width, latencies_, fill_settings());
     result_.notes.insert(result_.notes.end(), filled.notes.begin(), filled.notes.end());
     if (filled.options != current_.option_lists()[width->list].options)
       change(name, std::move(filled.options), std::move(filled.reasons));
@@ -261,7 +263,7 @@ void Curator::offer_fused() {
     const auto index = index_of(*offered, list.name);
     if (!index) continue;
     const OptionTable table =
-        compare_options(*offered, *index, estimator_, settings_.contexts, settings_.seed, false);
+        compare_options(*offered, *index, latencies_, settings_.contexts, settings_.seed, false);
     const auto ibn = static_cast<std::size_t>(plain - list.options.begin());
     const std::size_t fused = options.size() - 1;
     const auto faster = std::ranges::count_if(table, [&](const std::vector<OptionCosts>& row) {
@@ -286,7 +288,7 @@ void Curator::drop() {
       const auto index = index_of(current_, name);
       // A list may be gone: of a block that no option leads to any more.
       if (!index || kept(current_.option_lists()[*index]) || !index_of(original_, name)) continue;
-      Remaining remaining = drop_hopeless(current_, *index, estimator_, settings);
+      Remaining remaining = drop_hopeless(current_, *index, latencies_, settings);
       if (remaining.options != current_.option_lists()[*index].options)
         changed = change(name, std::move(remaining.options), std::move(remaining.reasons)) || changed;
     }
@@ -295,7 +297,7 @@ void Curator::drop() {
 }
 
 Curation Curator::run(const std::vector<std::string>& title) {
-  result_.lanes = find_lanes(original_.space(), estimator_, kLaneCandidates, settings_.seed);
+  result_.lanes = find_lanes(original_.space(), latencies_, kLaneCandidates, settings_.seed);
   if (result_.lanes.lanes > 0) fill(false);
   set_depth_multiplier();
   set_divisor();
@@ -333,59 +335,6 @@ Curation Curator::run(const std::vector<std::string>& title) {
 Curation curate(const SpaceFile& file, const Estimator& estimator, const CurationSettings& settings,
                 const std::vector<std::string>& title) {
   return Curator(file, estimator, settings).run(title);
-}
-
-std::vector<Network> curation_networks(const SpaceFile& file, int count, std::uint64_t seed) {
-  // Widths of common lane counts around the author's, since the lanes are not known yet.
-  SpaceEdit edit;
-  std::set<std::string> widened;
-  for (const WidthList& width : find_widths(file, seed)) {
-    if (width.ratio) continue;
-    for (const std::size_t d : file.option_lists()[width.list].decisions)
-      widened.insert(file.space().decisions()[d].name);
-    std::set<std::int64_t> values;
-    for (const std::string& option : file.option_lists()[width.list].options) {
-      const std::int64_t value = parse_integer(option).value();
-      values.insert(value);
-      for (const int lanes : {8, 16, 32, 64})
-        values.insert(
-            {std::max<std::int64_t>(lanes, value / lanes * lanes), (value + lanes - 1) / lanes * lanes});
-    }
-    std::vector<std::string> options;
-    for (const std::int64_t value : values) options.push_back(std::to_string(value));
-    edit.lists.push_back({width.list, std::move(options), {}});
-  }
-  std::optional<Space> wide;
-  try {
-    if (!edit.lists.empty()) wide = Space::parse(file.rewrite(edit), file.space().source());
-  } catch (const InputError&) {
-    wide.reset();  // not every width can be built: the author's have to do
-  }
-  // Every fourth network has each of these widths at one end of its list, so that few others lie beyond.
-  const auto to_the_ends = [&](Candidate& candidate, Random& random) {
-    for (std::size_t d = 0; d < candidate.choices.size(); ++d) {
-      const Decision& decision = wide->decisions()[d];
-      if (widened.contains(decision.name))
-        candidate.choices[d] = static_cast<std::uint16_t>(random.below(2) * (decision.options.size() - 1));
-    }
-    candidate = wide->normalised(candidate);
-  };
-  std::vector<Network> networks;
-  for (int i = 0; i < count; ++i) {
-    const Space& space = wide && i % 2 == 1 ? *wide : file.space();
-    Random random(seed, Purpose::sample, 0, static_cast<std::uint64_t>(i));
-    try {
-      Candidate candidate = space.sample(random);
-      if (wide && i % 4 == 3) to_the_ends(candidate, random);
-      networks.push_back(canonical(space.decode(candidate)));
-    } catch (const InputError&) {
-      continue;
-    }
-  }
-  if (networks.empty())
-    throw InputError(
-        fmt::format("{}: none of {} random candidates can be built.", file.space().source(), count));
-  return networks;
 }
 
 }  // namespace assay

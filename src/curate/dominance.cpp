@@ -44,19 +44,24 @@ Verdict compare(const OptionTable& table, std::size_t better, std::size_t worse)
           .params = median_ratio(differing, better, worse, &OptionCosts::params)};
 }
 
-std::string times(double ratio, const char* what) {
-  return ratio == 1 ? fmt::format("the same {}", what) : fmt::format("{:.2f} times the {}", ratio, what);
+std::string amount(double ratio, const char* what) {
+  if (ratio == 1) return fmt::format("the same {}", what);
+  return ratio < 1.005 ? fmt::format("a few more {}", what) : fmt::format("{:.2f} times the {}", ratio, what);
+}
+
+std::string less_time(double ratio) {
+  return ratio < 0.995 ? fmt::format("{:.0f} % less time", 100 * (1 - ratio)) : "no more time";
 }
 
 }  // namespace
 
-Remaining drop_hopeless(const SpaceFile& file, std::size_t list_index, const Estimator& estimator,
+Remaining drop_hopeless(const SpaceFile& file, std::size_t list_index, SubgraphLatencies& latencies,
                         const DominanceSettings& settings) {
   const OptionList& list = file.option_lists()[list_index];
   Remaining result{.options = list.options, .reasons = {}};
   if (list.options.size() < 2 || list.decisions.empty()) return result;
   const OptionTable table =
-      compare_options(file, list_index, estimator, settings.contexts, settings.seed, false);
+      compare_options(file, list_index, latencies, settings.contexts, settings.seed, false);
   std::vector<std::size_t> left(list.options.size());
   for (std::size_t i = 0; i < left.size(); ++i) left[i] = i;
   while (left.size() > 1) {
@@ -74,12 +79,11 @@ Remaining drop_hopeless(const SpaceFile& file, std::size_t list_index, const Est
     if (!worst) break;
     const auto [better, worse] = *worst;
     std::erase(left, worse);
-    result.reasons.push_back(
-        fmt::format("{} dropped: {} has {} and {} and takes {:.0f} % less time in the subgraphs that differ "
-                    "({:.0f} % of {} candidates)",
-                    list.options[worse], list.options[better], times(clearest.macs, "MACs"),
-                    times(clearest.params, "parameters"), 100 * (1 - clearest.time), 100 * clearest.agreement,
-                    table.size()));
+    result.reasons.push_back(fmt::format(
+        "{} dropped: {} has {} and {} and takes {} in the subgraphs that differ ({:.0f} % of {} candidates)",
+        list.options[worse], list.options[better], amount(clearest.macs, "MACs"),
+        amount(clearest.params, "parameters"), less_time(clearest.time), 100 * clearest.agreement,
+        table.size()));
   }
   result.options.clear();
   for (const std::size_t i : left) result.options.push_back(list.options[i]);

@@ -1,8 +1,9 @@
 // Options that nobody would choose.
 #pragma once
 
-#include "assay/estimate/estimator.hpp"
 #include "assay/space/curation.hpp"
+
+#include "cost_model.hpp"
 
 #include <cstdint>
 #include <string>
@@ -24,7 +25,7 @@ struct Remaining {
 // An option is hopeless when one other option has at least its parameters and multiply-accumulates and takes
 // less time (or has more of them for up to 2 % more time) in a share `agreement` of the contexts. The most
 // hopeless one goes first, until none is; one always remains.
-Remaining drop_hopeless(const SpaceFile& file, std::size_t list, const Estimator& estimator,
+Remaining drop_hopeless(const SpaceFile& file, std::size_t list, SubgraphLatencies& latencies,
                         const DominanceSettings& settings);
 
 }  // namespace assay::curation

@@ -56,12 +56,12 @@ struct Move {
 
 class Filler {
  public:
-  Filler(const SpaceFile& file, const WidthList& width, const Estimator& estimator,
+  Filler(const SpaceFile& file, const WidthList& width, SubgraphLatencies& latencies,
          const FillSettings& settings)
       : file_(file),
         list_(file.option_lists()[width.list]),
         width_(width),
-        estimator_(estimator),
+        latencies_(latencies),
         settings_(settings),
         unit_(std::max(1, settings.lanes / width.channels_per_unit)) {}
 
@@ -81,7 +81,7 @@ class Filler {
   const SpaceFile& file_;
   const OptionList& list_;
   const WidthList& width_;
-  const Estimator& estimator_;
+  SubgraphLatencies& latencies_;
   const FillSettings& settings_;
   int unit_;                          // options per lane group
   std::vector<std::string> options_;  // the author's, then where they may move
@@ -226,7 +226,7 @@ NewOptions Filler::run() {
         fmt::format("{}: other widths cannot be built here, or an expression names these", list_.name));
     return result;
   }
-  table_ = compare_options(*wide_, width_.list, estimator_, settings_.contexts, settings_.seed, true);
+  table_ = compare_options(*wide_, width_.list, latencies_, settings_.contexts, settings_.seed, true);
   if (table_.empty()) return result;
   std::vector<std::optional<Move>> moves(list_.options.size());
   std::vector<std::string> beside, staying;
@@ -255,9 +255,9 @@ NewOptions Filler::run() {
 
 }  // namespace
 
-NewOptions fill_lanes(const SpaceFile& file, const WidthList& width, const Estimator& estimator,
+NewOptions fill_lanes(const SpaceFile& file, const WidthList& width, SubgraphLatencies& latencies,
                       const FillSettings& settings) {
-  return Filler(file, width, estimator, settings).run();
+  return Filler(file, width, latencies, settings).run();
 }
 
 }  // namespace assay::curation

@@ -1,8 +1,7 @@
 // Moving widths to where they fill the lanes.
 #pragma once
 
-#include "assay/estimate/estimator.hpp"
-
+#include "cost_model.hpp"
 #include "widths.hpp"
 
 #include <cstdint>
@@ -26,7 +25,7 @@ struct FillSettings {
 // An option that is a number of channels goes to the nearest multiple of the lanes, up where both are as
 // near, if the subgraphs that it touches do more work in a millisecond there. Farther up only where that is
 // free. A ratio goes to the nearest one with which the widths that it sets fill the lanes.
-NewOptions fill_lanes(const SpaceFile& file, const WidthList& width, const Estimator& estimator,
+NewOptions fill_lanes(const SpaceFile& file, const WidthList& width, SubgraphLatencies& latencies,
                       const FillSettings& settings);
 
 }  // namespace assay::curation

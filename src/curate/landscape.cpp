@@ -40,6 +40,8 @@ std::vector<Candidate> neighbours(const Space& space, const Candidate& candidate
 }
 
 double pearson(std::span<const double> a, std::span<const double> b) {
+  const auto alike = [](std::span<const double> x) { return std::ranges::min(x) == std::ranges::max(x); };
+  if (alike(a) || alike(b)) return std::numeric_limits<double>::quiet_NaN();
   const auto n = static_cast<double>(a.size());
   double mean_a = 0, mean_b = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -52,7 +54,7 @@ double pearson(std::span<const double> a, std::span<const double> b) {
     aa += (a[i] - mean_a) * (a[i] - mean_a);
     bb += (b[i] - mean_b) * (b[i] - mean_b);
   }
-  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : std::numeric_limits<double>::quiet_NaN();
+  return ab / std::sqrt(aa * bb);
 }
 
 void count_steps(Landscape& landscape, CostModel& model, const Candidate& candidate,

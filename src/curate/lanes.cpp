@@ -12,25 +12,26 @@
 namespace assay::curation {
 namespace {
 
-constexpr int kMostLanes = 256;
-// Two periods of the most lanes, and one more step to see.
-constexpr int kSweep = 2 * kMostLanes + 64;
-constexpr std::size_t kMostSubgraphs = 48;
+constexpr int kMostLanes = 128;
+// Two periods of the most lanes, and what is behind the second step.
+constexpr int kSweep = 2 * kMostLanes + 32;
+constexpr std::size_t kMostSubgraphs = 20;
 // With less of the climb in steps there is nothing to gain from filling lanes.
 constexpr double kLeastShare = 0.1;
 
-// The dense subgraphs of sampled candidates by the time that they take in all of them, the dearest first.
-std::vector<Subgraph> dense_subgraphs(const Space& space, const Estimator& estimator, int candidates,
+// Dense subgraphs of sampled candidates, by the time that they take in all of them.
+std::vector<Subgraph> dense_subgraphs(const Space& space, SubgraphLatencies& latencies, int candidates,
                                       std::uint64_t seed) {
   std::map<std::uint64_t, std::pair<double, Subgraph>> found;
   for (int i = 0; i < candidates; ++i) {
     try {
       const Candidate candidate = draw(space, seed, static_cast<std::uint64_t>(i));
-      for (const SubgraphPrediction& part : estimator.explain(executed_network(space, candidate))) {
-        if (!part.subgraph.is_matrix() || part.subgraph.groups != 1) continue;
-        auto& [latency, subgraph] = found[part.subgraph.key()];
-        latency += part.latency_ms;
-        subgraph = part.subgraph;
+      const Network network = executed_network(space, candidate);
+      for (const SubgraphInstance& instance : latencies.split(network)) {
+        if (!instance.subgraph.is_matrix() || instance.subgraph.groups != 1) continue;
+        auto& [latency, subgraph] = found[instance.subgraph.key()];
+        latency += latencies(instance.subgraph);
+        subgraph = instance.subgraph;
       }
     } catch (const InputError&) {
       continue;  // a candidate that cannot be built has no subgraphs
@@ -39,9 +40,11 @@ std::vector<Subgraph> dense_subgraphs(const Space& space, const Estimator& estim
   std::vector<std::pair<double, Subgraph>> ordered;
   for (auto& [key, entry] : found) ordered.push_back(entry);
   std::ranges::stable_sort(ordered, std::greater{}, &std::pair<double, Subgraph>::first);
-  if (ordered.size() > kMostSubgraphs) ordered.resize(kMostSubgraphs);
+  // Evenly from the dearest to the cheapest: the dearest may all wait for their weights, which hides the
+  // lanes.
   std::vector<Subgraph> subgraphs;
-  for (const auto& [latency, subgraph] : ordered) subgraphs.push_back(subgraph);
+  const std::size_t count = std::min(kMostSubgraphs, ordered.size());
+  for (std::size_t i = 0; i < count; ++i) subgraphs.push_back(ordered[i * ordered.size() / count].second);
   return subgraphs;
 }
 
@@ -75,18 +78,19 @@ double stepped_share(std::span<const double> latencies, int period) {
   return std::max(0.0, stepped / climb - even);
 }
 
-LaneStructure find_lanes(const Space& space, const Estimator& estimator, int candidates, std::uint64_t seed) {
-  const std::vector<Subgraph> subgraphs = dense_subgraphs(space, estimator, candidates, seed);
+LaneStructure find_lanes(const Space& space, SubgraphLatencies& latencies, int candidates,
+                         std::uint64_t seed) {
+  const std::vector<Subgraph> subgraphs = dense_subgraphs(space, latencies, candidates, seed);
   std::vector<std::vector<double>> over_inputs, over_outputs;
   for (const Subgraph& subgraph : subgraphs) {
     std::vector<double> inputs, outputs;
     for (int channels = 1; channels <= kSweep; ++channels) {
       Subgraph other = subgraph;
       other.input.channels = channels;
-      inputs.push_back(estimator.predict(other).latency_ms);
+      inputs.push_back(latencies(other));
       other = subgraph;
       other.output.channels = channels;
-      outputs.push_back(estimator.predict(other).latency_ms);
+      outputs.push_back(latencies(other));
     }
     over_inputs.push_back(std::move(inputs));
     over_outputs.push_back(std::move(outputs));

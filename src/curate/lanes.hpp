@@ -4,6 +4,8 @@
 
 #include "assay/curate/curate.hpp"
 
+#include "cost_model.hpp"
+
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -16,6 +18,7 @@ double stepped_share(std::span<const double> latencies, int period);
 
 // Sweeps the input and, by themselves, the output channels of the dense convolutions and linear subgraphs of
 // sampled candidates from 1 on and looks for the period of the steps.
-LaneStructure find_lanes(const Space& space, const Estimator& estimator, int candidates, std::uint64_t seed);
+LaneStructure find_lanes(const Space& space, SubgraphLatencies& latencies, int candidates,
+                         std::uint64_t seed);
 
 }  // namespace assay::curation

@@ -19,13 +19,13 @@ struct Part {
 };
 using Parts = std::map<std::uint64_t, Part>;
 
-Parts parts_of(const Estimator& estimator, const Network& network) {
+Parts parts_of(SubgraphLatencies& latencies, const Network& network) {
   Parts parts;
-  for (const SubgraphPrediction& prediction : estimator.explain(network)) {
-    Part& part = parts[prediction.subgraph.key()];
+  for (const SubgraphInstance& instance : latencies.split(network)) {
+    Part& part = parts[instance.subgraph.key()];
     ++part.count;
-    part.latency_ms += prediction.latency_ms;
-    part.macs += static_cast<double>(work_of(prediction.subgraph).macs);
+    part.latency_ms += latencies(instance.subgraph);
+    part.macs += static_cast<double>(work_of(instance.subgraph).macs);
   }
   return parts;
 }
@@ -45,13 +45,13 @@ std::map<std::uint64_t, int> common_parts(const std::vector<Parts>& options) {
 }
 
 std::vector<OptionCosts> costs_in(const SpaceFile& file, const OptionList& list, const Context& context,
-                                  const Estimator& estimator) {
+                                  SubgraphLatencies& latencies) {
   std::vector<OptionCosts> row;
   std::vector<Parts> parts;
   for (std::size_t option = 0; option < list.options.size(); ++option) {
     const Network network = executed_network(
         file.space(), with_option(file.space(), context.candidate, context.decision, option));
-    parts.push_back(parts_of(estimator, network));
+    parts.push_back(parts_of(latencies, network));
     row.push_back({.fingerprint = fingerprint(network),
                    .params = static_cast<double>(network.parameters()),
                    .macs = static_cast<double>(network.macs())});
@@ -71,7 +71,7 @@ std::vector<OptionCosts> costs_in(const SpaceFile& file, const OptionList& list,
 
 }  // namespace
 
-OptionTable compare_options(const SpaceFile& file, std::size_t list_index, const Estimator& estimator,
+OptionTable compare_options(const SpaceFile& file, std::size_t list_index, SubgraphLatencies& latencies,
                             int contexts, std::uint64_t seed, bool neutral_multiplier) {
   const OptionList& list = file.option_lists()[list_index];
   OptionTable table;
@@ -80,7 +80,7 @@ OptionTable compare_options(const SpaceFile& file, std::size_t list_index, const
     if (!context) continue;
     if (neutral_multiplier) context->candidate = with_neutral_multiplier(file.space(), context->candidate);
     try {
-      table.push_back(costs_in(file, list, *context, estimator));
+      table.push_back(costs_in(file, list, *context, latencies));
     } catch (const InputError&) {
       continue;  // not every option fits every context
     }

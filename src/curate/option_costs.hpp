@@ -1,8 +1,9 @@
 // The options of one decision side by side: what each costs in the same sampled candidates.
 #pragma once
 
-#include "assay/estimate/estimator.hpp"
 #include "assay/space/curation.hpp"
+
+#include "cost_model.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -21,8 +22,8 @@ struct OptionCosts {
 // [context][option]; contexts in which some option cannot be built are left out, so that fewer than asked
 // for, even none, may come back. With `neutral_multiplier` the depth multiplier is as near to 1 as it gets.
 using OptionTable = std::vector<std::vector<OptionCosts>>;
-OptionTable compare_options(const SpaceFile& file, std::size_t list, const Estimator& estimator, int contexts,
-                            std::uint64_t seed, bool neutral_multiplier);
+OptionTable compare_options(const SpaceFile& file, std::size_t list, SubgraphLatencies& latencies,
+                            int contexts, std::uint64_t seed, bool neutral_multiplier);
 
 // Median over the contexts of option a's value over option b's; 1 where both are 0.
 double median_ratio(const OptionTable& table, std::size_t a, std::size_t b, double OptionCosts::*value);

@@ -58,7 +58,9 @@ struct Curation {
 Curation curate(const SpaceFile& file, const Estimator& estimator, const CurationSettings& settings,
                 const std::vector<std::string>& title = {});
 
-// Networks of the space and of widths between its options, for fitting an estimator that knows both.
-std::vector<Network> curation_networks(const SpaceFile& file, int count, std::uint64_t seed);
+// Networks to fit an estimator to that knows the space and what curation may try: widths between and just
+// beyond the options, the depth multipliers and the fused blocks that the settings ask for.
+std::vector<Network> curation_networks(const SpaceFile& file, int count,
+                                       const CurationSettings& settings = {});
 
 }  // namespace assay
