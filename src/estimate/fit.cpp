@@ -3,6 +3,7 @@
 #include "assay/base/random.hpp"
 
 #include "interval.hpp"
+#include "kernel_fit.hpp"
 #include "model.hpp"
 #include "problem.hpp"
 

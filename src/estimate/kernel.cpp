@@ -1,0 +1,54 @@
+#include "kernel.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace assay {
+namespace {
+
+constexpr double sqrt3 = 1.7320508075688772;
+constexpr double context_length = 2;  // of log roofline: a factor of 7 in latency
+
+}  // namespace
+
+double distance(const Kernel::Component& component, const Coordinates& a, const Coordinates& b) {
+  double sum = 0;
+  for (std::size_t c = 0; c < a.size(); ++c) sum += component.weight[c] * squared(a[c] - b[c]);
+  return std::sqrt(sum);
+}
+
+KernelValue value_at(const Kernel::Component& component, double r) {
+  if (component.rough) {
+    const double decay = component.variance * std::exp(-r);
+    return {decay, decay / std::max(r, 1e-9)};
+  }
+  const double decay = component.variance * std::exp(-sqrt3 * r);
+  return {decay * (1 + sqrt3 * r), 3 * decay};
+}
+
+double trend_of(const Kernel& kernel, const Coordinates& a, const Coordinates& b) {
+  double sum = 0;
+  for (std::size_t c = 0; c < kernel.middle.size(); ++c)
+    sum += (a[c] - kernel.middle[c]) * (b[c] - kernel.middle[c]) / squared(kernel.spread[c]);
+  return sum;
+}
+
+Point point_of(const Accelerator& accelerator, const Subgraph& subgraph, double roofline_ms) {
+  return {subgraph, kind_of(subgraph), coordinates_of(accelerator, subgraph), std::log(roofline_ms)};
+}
+
+double Kernel::operator()(const Point& a, const Point& b) const {
+  if (a.kind != b.kind) return 0;
+  double sum = kind + (a.subgraph == b.subgraph ? exact : 0) + trend * trend_of(*this, a.at, b.at);
+  for (const Component& component : components)
+    sum += value_at(component, distance(component, a.at, b.at)).covariance;
+  return sum;
+}
+
+double Kernel::context(const Point& a, const Point& b) const {
+  if (a.kind != b.kind) return 0;
+  return context_kind +
+         context_size * std::exp(-squared((a.log_roofline - b.log_roofline) / context_length) / 2);
+}
+
+}  // namespace assay
