@@ -184,8 +184,8 @@ Command fit_command() {
   return {
       .name = "fit",
       .summary = "fit an estimator of latency to measurements of subgraphs, networks, or both",
-      .positionals = "",
-      .max_positionals = 0,
+      .positionals = "[SPACE.toml ...]",
+      .max_positionals = 64,
       .description =
           "Finds what a subgraph takes from measured subgraphs, from measured networks (a network takes the\n"
           "sum of its subgraphs), or from both: then the networks teach how subgraphs inside of a network\n"

@@ -97,6 +97,7 @@ MeasuredRows read_measured_rows(const Arguments& arguments, const Accelerator& a
                     arguments.command_name()));
   }
   MeasuredRows out;
+  for (const std::string& path : arguments.positionals()) out.spaces.push_back(Space::load(path));
   for (const std::string& path : arguments.list("space")) out.spaces.push_back(Space::load(path));
   const std::string target = arguments.text("target").value();
   const bool skip_missing = arguments.flag("skip-missing");

@@ -37,7 +37,7 @@ struct MeasuredRows {
 
 OptionGroup measured_rows_options();
 
-// From --space, --measurements, --target and --skip-missing. A file with the columns "operator" and
+// From the positional arguments and --space, --measurements, --target and --skip-missing. A file with the columns "operator" and
 // "in_channels" holds subgraphs; any other holds networks of the first space whose decisions it has as
 // columns. Latencies of rows that say how fast the machine was are brought to one speed: that of
 // `reference_ms`, or their median where it is 0. Throws InputError as read_measurements and

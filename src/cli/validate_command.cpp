@@ -155,8 +155,10 @@ int validate_scores(const Arguments& arguments) {
   const auto tell = [&](const std::string& text) {
     if (!output.quiet()) note(text);
   };
-  if (arguments.positionals().empty())
-    throw InputError("assay validate: name a space file. See: assay validate --help");
+  if (arguments.positionals().size() != 1)
+    throw InputError(
+        "assay validate: name one space file, or judge an estimator with --estimator. See: assay validate "
+        "--help");
   const std::string path = arguments.required_text("known");
   const std::string accuracy_column = arguments.required_text("accuracy");
   const auto weights_path = arguments.text("fit-weights");
@@ -264,8 +266,8 @@ Command validate_command() {
   return {
       .name = "validate",
       .summary = "judge an estimator by measured latencies, or scores by known accuracies",
-      .positionals = "SPACE.toml",
-      .max_positionals = 1,
+      .positionals = "SPACE.toml ...",
+      .max_positionals = 64,
       .description =
           "With --estimator: predicts the measured rows that the estimator was not fitted to, and prints\n"
           "the mean absolute percentage error (MAPE), how many are within 5 and 10 %, the rank correlation,\n"

@@ -135,10 +135,6 @@ void write_predictions(const std::string& path, const std::vector<Judged>& rows)
 
 int validate_estimator(const Arguments& arguments) {
   const Output output(arguments);
-  if (!arguments.positionals().empty()) {
-    throw InputError(
-        "assay validate: with --estimator, spaces of measured networks are named by --space FILE.");
-  }
   const Estimator estimator = Estimator::load(arguments.required_text("estimator"));
   const MeasuredRows measured =
       read_measured_rows(arguments, estimator.accelerator(), estimator.reference_ms());
