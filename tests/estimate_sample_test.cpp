@@ -101,3 +101,19 @@ TEST_CASE("sampling: what is left may be less than was asked for, or too little 
   CHECK(sample_uncertain(a, one, all, 10, 1).empty());
   CHECK_THROWS_AS(sample_uncertain(a, one, std::span(rows).first(3), 10, 1), InputError);
 }
+
+TEST_CASE("sampling: variations of windows without padding stay possible") {
+  // Few sizes of a kind: most of the sample are variations, on images that the strides do not divide.
+  NetworkBuilder b({8, 45, 45});
+  OpId x = b.convolution(0, 16, {.kernel_h = 1, .kernel_w = 1, .stride_h = 2, .stride_w = 2}, "1x1 s2");
+  x = b.average_pool(x, {.kernel_h = 1, .kernel_w = 1, .stride_h = 2, .stride_w = 2}, "pool");
+  x = b.convolution(x, 16, {.kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2}, "3x3 valid");
+  x = b.max_pool(x, {.kernel_h = 1, .kernel_w = 1, .stride_h = 3, .stride_w = 3}, "pool s3");
+  const Network network = std::move(b).finish(b.global_average_pool(x, "global"));
+  const std::vector<const Network*> networks = {&network};
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const std::vector<Subgraph> sample = sample_subgraphs(npu().fusion, networks, 300, seed);
+    CHECK(sample.size() > 200);
+    for (const Subgraph& s : sample) REQUIRE_NOTHROW(check(s, describe(s)));
+  }
+}
