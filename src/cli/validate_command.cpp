@@ -157,7 +157,7 @@ int validate_scores(const Arguments& arguments) {
   };
   if (arguments.positionals().size() != 1)
     throw InputError(
-        "assay validate: name one space file, or judge an estimator with --estimator. See: assay validate "
+        "assay validate: name a space file, or judge an estimator with --estimator. See: assay validate "
         "--help");
   const std::string path = arguments.required_text("known");
   const std::string accuracy_column = arguments.required_text("accuracy");
