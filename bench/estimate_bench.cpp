@@ -1,6 +1,8 @@
-// Throughput of the estimate on a MobileNet-like network: what a search pays per candidate after decoding.
+// Throughput of the estimate on a MobileNet-like network, and how long fits take. cli_bench says what a
+// prediction is among all that a search does with a candidate.
 #include "assay/estimate/estimator.hpp"
 #include "assay/estimate/memory.hpp"
+#include "assay/estimate/sample.hpp"
 #include "assay/network/builder.hpp"
 
 #include <string>
@@ -95,11 +97,45 @@ void memory(benchmark::State& state) {
 }
 BENCHMARK(memory);
 
-void fit(benchmark::State& state) {
+// The cycle model with as much noise as a good measurement has.
+constexpr double noise = 0.03;
+
+void fit_subgraphs(benchmark::State& state) {
+  const std::vector<Network> networks = mobile_networks(300);
+  std::vector<const Network*> pointers;
+  for (const Network& network : networks) pointers.push_back(&network);
+  const Accelerator accelerator = edge_npu();
+  const std::vector<Subgraph> subgraphs =
+      sample_subgraphs(accelerator.fusion, pointers, static_cast<std::size_t>(state.range(0)), 1);
+  const MeasurementSet measured = measure_on_model(accelerator, subgraphs, noise);
+  for (auto _ : state) benchmark::DoNotOptimize(Estimator::fit(accelerator, measured.rows, {}));
+  state.counters["rows"] = static_cast<double>(measured.rows.size());
+}
+BENCHMARK(fit_subgraphs)->Arg(500)->Arg(2000)->Unit(benchmark::kMillisecond);
+
+void fit_networks(benchmark::State& state) {
+  const std::vector<Network> networks = mobile_networks(static_cast<int>(state.range(0)));
+  const Accelerator accelerator = edge_npu();
+  SubgraphSplitter splitter(accelerator.fusion);
+  std::vector<NetworkMeasurement> measured;
+  for (const Network& network : networks) {
+    std::vector<Subgraph> subgraphs;
+    for (const SubgraphInstance& instance : splitter.split(network)) subgraphs.push_back(instance.subgraph);
+    double latency_ms = 0;
+    for (const SubgraphMeasurement& row : measure_on_model(accelerator, subgraphs, noise).rows)
+      latency_ms += row.latency_ms;
+    measured.push_back({&network, latency_ms});
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(Estimator::fit(accelerator, {}, measured));
+}
+BENCHMARK(fit_networks)->Arg(100)->Unit(benchmark::kMillisecond);
+
+// What a command does with an accelerator file alone.
+void fit_from_file(benchmark::State& state) {
   const std::vector<Network> networks = mobile_networks(128);
   const Accelerator accelerator = edge_npu();
   for (auto _ : state) benchmark::DoNotOptimize(fit_from_networks(accelerator, networks));
 }
-BENCHMARK(fit)->Unit(benchmark::kMillisecond);
+BENCHMARK(fit_from_file)->Unit(benchmark::kMillisecond);
 
 }  // namespace
