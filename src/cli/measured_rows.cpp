@@ -3,11 +3,14 @@
 #include "assay/base/csv.hpp"
 #include "assay/base/error.hpp"
 #include "assay/base/file.hpp"
+#include "assay/base/hash.hpp"
 #include "assay/base/text.hpp"
 #include "assay/space/codec.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -31,6 +34,14 @@ std::string missing_decision(const Space& space, const std::vector<std::string>&
   return {};
 }
 
+// A decision may be called "operator" too, and a column of a subgraph misspelt.
+bool holds_subgraphs(const std::vector<std::string>& columns, const std::deque<Space>& spaces) {
+  return has(columns, "operator") &&
+         (has(columns, "in_channels") || std::ranges::none_of(spaces, [&](const Space& space) {
+            return missing_decision(space, columns).empty();
+          }));
+}
+
 const Space& space_of(const std::deque<Space>& spaces, const std::vector<std::string>& columns,
                       const std::string& path) {
   if (spaces.empty()) {
@@ -42,10 +53,15 @@ const Space& space_of(const std::deque<Space>& spaces, const std::vector<std::st
   for (const Space& space : spaces)
     if (missing_decision(space, columns).empty()) return space;
   const std::string missing = missing_decision(spaces.front(), columns);
+  std::vector<std::string> others = columns;
+  std::erase_if(others, [&](const std::string& name) {
+    return std::ranges::find(spaces.front().decisions(), name, &Decision::name) !=
+           spaces.front().decisions().end();
+  });
   throw InputError(fmt::format(
       "{}: the file's rows are neither subgraphs (there is no column \"operator\") nor networks of "
       "{}: the decision \"{}\" is no column.{}",
-      path, spaces.front().source(), missing, suggestion(missing, columns)));
+      path, spaces.front().source(), missing, suggestion(missing, others)));
 }
 
 // Of the rows that say it; 0: none does.
@@ -61,6 +77,28 @@ double usual_reference(const MeasuredRows& rows) {
   std::ranges::nth_element(references, middle);
   return *middle;
 }
+
+// Rows of one file that repeat others are merged as it is read; files may contradict each other.
+class Consistency {
+ public:
+  void add(std::uint64_t key, const std::string& what, double latency_ms, const std::string& path) {
+    constexpr double contradictory = 1.5;
+    const auto [known, is_new] = known_.try_emplace(key, Row{latency_ms, path});
+    if (is_new || std::max(latency_ms, known->second.latency_ms) <=
+                      contradictory * std::min(latency_ms, known->second.latency_ms))
+      return;
+    throw InputError(
+        fmt::format("{}: {} took {:.4g} ms, but {} says {:.4g} ms for the same. Remove the wrong row.", path,
+                    what, latency_ms, known->second.path, known->second.latency_ms));
+  }
+
+ private:
+  struct Row {
+    double latency_ms;
+    std::string path;
+  };
+  std::unordered_map<std::uint64_t, Row> known_;
+};
 
 }  // namespace
 
@@ -102,6 +140,7 @@ MeasuredRows read_measured_rows(const Arguments& arguments, const Accelerator& a
   const std::string target = arguments.text("target").value();
   const bool skip_missing = arguments.flag("skip-missing");
   std::optional<MeasurementContext> context;
+  Consistency consistency;
   const auto agree = [&](const MeasurementContext& other, const std::string& path) {
     if (!context) context = other;
     if (*context == other) return;
@@ -112,20 +151,27 @@ MeasuredRows read_measured_rows(const Arguments& arguments, const Accelerator& a
   };
   for (const std::string& path : paths) {
     const std::vector<std::string> columns = header_of(path);
-    if (has(columns, "operator") && has(columns, "in_channels")) {
+    if (holds_subgraphs(columns, out.spaces)) {
       std::ifstream file = open_input(path);
       MeasurementSet set = read_measurements(file, path, &accelerator, target, skip_missing);
       agree(set.context, path);
       out.merged += set.merged;
       out.skipped += set.skipped;
-      std::ranges::move(set.rows, std::back_inserter(out.subgraphs));
+      for (SubgraphMeasurement& row : set.rows) {
+        consistency.add(row.subgraph.key(), describe(row.subgraph), row.latency_ms, path);
+        out.subgraphs.push_back(std::move(row));
+      }
     } else {
       const Space& space = space_of(out.spaces, columns, path);
       NetworkRows set = read_network_rows(space, path, &accelerator, target, skip_missing);
       agree(set.context, path);
       out.merged += set.merged;
       out.skipped += set.skipped;
-      for (NetworkRow& row : set.rows) out.networks.push_back({&space, path, std::move(row)});
+      for (NetworkRow& row : set.rows) {
+        const std::string what = to_text(space, space.normalised(row.candidate));
+        consistency.add(hash_bytes(what.data(), what.size()), what, row.latency_ms, path);
+        out.networks.push_back({&space, path, std::move(row)});
+      }
     }
   }
   out.context = *context;
