@@ -65,12 +65,12 @@ std::vector<Cell> summary_of(const std::string& name, const std::vector<Judged>&
   const bool ordered = rows.size() >= 3;
   return {name,
           std::ssize(rows),
-          100 * absolute / n,
-          share(within_5),
-          share(within_10),
-          ordered ? Cell(spearman(measured, predicted)) : Cell(),
-          100 * bias / n,
-          share(covered),
+          significant(100 * absolute / n),
+          significant(share(within_5)),
+          significant(share(within_10)),
+          ordered ? Cell(significant(spearman(measured, predicted))) : Cell(),
+          significant(100 * bias / n),
+          significant(share(covered)),
           noise_percent > 0 ? Cell(noise_percent) : Cell(),
           extrapolated};
 }
