@@ -272,18 +272,31 @@ CrossValidation summarise(const Problem& problem, const Rooflines& rooflines, co
 
 std::vector<Outlier> outliers_of(const Problem& problem, const std::vector<Observation>& rows,
                                  const std::vector<double>& unseen) {
-  constexpr double contradicted = 0.2;  // weight: about five times the usual error
   constexpr double noteworthy = 0.1;
   std::vector<Outlier> out;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i].weight > contradicted || std::abs(log_error(unseen[i], rows[i].latency_ms)) < noteworthy)
-      continue;
+    if (!rows[i].contradicted() || std::abs(log_error(unseen[i], rows[i].latency_ms)) < noteworthy) continue;
     out.push_back({.network = rows[i].network,
                    .row = rows[i].network ? i - problem.subgraph_rows() : i,
                    .measured_ms = rows[i].latency_ms,
                    .expected_ms = unseen[i]});
   }
   return out;
+}
+
+// Full weight again to all rows but the contradicted ones that are off by half. Returns whether there are
+// any.
+bool keep_gross(std::vector<Observation>& rows, const std::vector<double>& unseen) {
+  constexpr double gross = 0.4;  // a factor of 1.5
+  bool any = false;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].contradicted() && std::abs(log_error(unseen[i], rows[i].latency_ms)) > gross) {
+      any = true;
+    } else {
+      rows[i].weight = 1;
+    }
+  }
+  return any;
 }
 
 }  // namespace
@@ -300,12 +313,19 @@ Estimator Estimator::fit(const Accelerator& accelerator, std::span<const Subgrap
   model->accelerator = accelerator;
   model->coverage = options.coverage;
   model->reference_ms = options.reference_ms;
-  fit_rooflines(model->rooflines, accelerator, problem.units, problem.rows);
-  set_ranges(model->rooflines, problem);
-  const Unseen plain = cross_validate(problem, model->rooflines, problem.rows, options, nullptr, {});
-  flatten(model->rooflines, problem, plain);
   std::vector<Observation> weighed = problem.rows;
-  Choice choice = choose_correction(problem, model->rooflines, plain, options, weighed);
+  Unseen plain;
+  Choice choice;
+  // Grossly wrong rows, which the correction finds, have drawn the rooflines to them: then all over again.
+  for (bool again = true, second = false; again; second = true) {
+    model->rooflines = {};
+    fit_rooflines(model->rooflines, accelerator, problem.units, weighed);
+    set_ranges(model->rooflines, problem);
+    plain = cross_validate(problem, model->rooflines, weighed, options, nullptr, {});
+    flatten(model->rooflines, problem, plain);
+    choice = choose_correction(problem, model->rooflines, plain, options, weighed);
+    again = !second && keep_gross(weighed, choice.unseen);
+  }
   model->correction = std::move(choice.process);
   set_deviations(model->rooflines, problem, choice.unseen);
   set_intervals(*model, problem, choice.unseen, options.seed);

@@ -29,6 +29,9 @@ struct Observation {
   double latency_ms = 0;
   bool network = false;
   double weight = 1;  // of its noise: below 1 for a row that disagrees with all others
+
+  // By about five times the usual error.
+  bool contradicted() const { return weight <= 0.2; }
 };
 
 // The fitted process.

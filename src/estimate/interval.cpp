@@ -41,20 +41,27 @@ std::vector<double> scores_of_rows(const Estimator::Model& model, const Problem&
   return scores;
 }
 
-// Sums of as many random rows as a network has subgraphs stand in for networks that nobody measured.
+// Sums of as many random rows as a network has subgraphs stand in for networks that nobody measured. All rows
+// of a sum are of one fold: what its model has wrong then stays wrong in the sum, as it will in a network,
+// where the mistakes of several models would cancel out.
 std::vector<double> scores_of_sums(const Estimator::Model& model, const Problem& problem,
                                    const std::vector<double>& unseen, std::uint64_t seed) {
   constexpr int sums = 400;
   constexpr int subgraphs_per_network = 40;
   std::vector<double> deviations;
-  for (std::size_t i = 0; i < problem.subgraph_rows(); ++i)
+  std::vector<std::vector<std::size_t>> folds(static_cast<std::size_t>(std::ranges::max(problem.folds)) + 1);
+  for (std::size_t i = 0; i < problem.subgraph_rows(); ++i) {
     deviations.push_back(deviation_of(model, problem, problem.rows[i]));
+    folds[static_cast<std::size_t>(problem.folds[i])].push_back(i);
+  }
+  std::erase_if(folds, [](const auto& rows) { return rows.empty(); });
   std::vector<double> scores;
   for (std::uint64_t i = 0; i < sums; ++i) {
     Random random(seed, Purpose::bootstrap, 0, i);
+    const std::vector<std::size_t>& rows = folds[random.below(folds.size())];
     double error = 0, variance = 0;
     for (int draw = 0; draw < subgraphs_per_network; ++draw) {
-      const auto row = static_cast<std::size_t>(random.below(deviations.size()));
+      const std::size_t row = rows[random.below(rows.size())];
       error += problem.rows[row].latency_ms - unseen[row];
       variance += deviations[row] * deviations[row];
     }

@@ -42,19 +42,25 @@ void minimise(Likelihood& likelihood, const Parameters& parameters, std::vector<
 }
 
 // Rows that the others contradict count less: the weights of a Student distribution, from the
-// leave-one-out residuals alpha_i / A^-1_ii (Rasmussen and Williams 2006, eq. 5.12).
-void reweigh(const State& state, std::span<Observation> rows) {
+// leave-one-out residuals alpha_i / A^-1_ii (Rasmussen and Williams 2006, eq. 5.12), each relative to how
+// sure the others are of it: a row at the edge of all others is no outlier.
+void reweigh(const State& state, const VectorXd& noise, double usual_noise, std::span<Observation> rows) {
   constexpr double freedom = 4;
   constexpr double least = 0.01;
   const auto n = std::ssize(rows);
   const MatrixXd inverse = state.factor.solve(MatrixXd::Identity(n, n));
   const VectorXd alpha = inverse * state.rows.target;
   std::vector<double> residuals;
-  for (Index i = 0; i < n; ++i) residuals.push_back(std::abs(alpha[i]) / inverse(i, i));
+  for (Index i = 0; i < n; ++i) {
+    // Of the prediction from the others, if the row's own noise were the usual one.
+    const double variance = 1 / inverse(i, i) - noise[i] + usual_noise + jitter;
+    residuals.push_back(std::abs(alpha[i]) / inverse(i, i) / std::sqrt(std::max(variance, jitter)));
+  }
   std::vector<double> sorted = residuals;
   const auto middle = sorted.begin() + n / 2;
   std::nth_element(sorted.begin(), middle, sorted.end());
-  const double scale = std::max(*middle / 0.6745, 1e-12);  // of a normal distribution, from its quartile
+  // Of a normal distribution, from its quartile; at least what the process itself expects.
+  const double scale = std::max(*middle / 0.6745, 1.0);
   for (std::size_t i = 0; i < rows.size(); ++i)
     rows[i].weight = std::max(least, (freedom + 1) / (freedom + squared(residuals[i] / scale)));
 }
@@ -113,10 +119,11 @@ Kernel fit_kernel(std::span<const Point> points, std::span<Observation> rows, bo
     likelihood.linearise_at(part.of(alone), part.of(in_network));
     minimise(likelihood, parameters, theta, evaluations);
     const Kernel kernel = parameters.kernel(theta.data());
-    const State state = settle(covariances(kernel, points, context), points, rows, noise_of(kernel, rows));
+    const VectorXd noise = noise_of(kernel, rows);
+    const State state = settle(covariances(kernel, points, context), points, rows, noise);
     alone = state.alone;
     in_network = state.in_network;
-    if (rows.size() >= fewest_for_outliers) reweigh(state, rows);
+    if (rows.size() >= fewest_for_outliers) reweigh(state, noise, kernel.noise, rows);
   }
   return parameters.kernel(theta.data());
 }

@@ -96,6 +96,7 @@ class Fitter {
          std::span<const Observation> rows)
       : rooflines_(rooflines), accelerator_(accelerator) {
     for (const Observation& row : rows) {
+      if (row.contradicted()) continue;  // least squares would follow it
       if (!row.network) {
         const Unit& unit = units[static_cast<std::size_t>(row.parts[0].point)];
         by_kind_[static_cast<std::size_t>(unit.kind)].add(unit, row.latency_ms);
