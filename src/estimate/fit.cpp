@@ -146,7 +146,9 @@ Choice choose_correction(const Problem& problem, const Rooflines& rooflines, con
   const Losses before = losses_of(problem, plain.roofline);
   Kinds candidates{};
   const auto needs_it = [&](const Loss& loss) { return loss.sum > good_enough * loss.rows; };
-  if (std::ranges::none_of(before, needs_it)) return choice;
+  // Where networks were measured they decide: the kinds that are off may hardly matter to them.
+  if (problem.networks > 0 ? !needs_it(before[subgraph_kind_count]) : std::ranges::none_of(before, needs_it))
+    return choice;
   for (std::size_t k = 0; k < candidates.size(); ++k)
     candidates[k] = problem.networks > 0 || needs_it(before[k]);
 
