@@ -92,19 +92,19 @@ Errors errors_of(const Estimator& estimator, std::span<const NetworkMeasurement>
 
 TEST_CASE("fit to networks: networks that it has not seen, far better than the roofline alone") {
   const Hardware hardware;
-  const Measured seen(hardware, 1, 80), unseen(hardware, 1000, 300);
+  const Measured seen(hardware, 1, 60), unseen(hardware, 1000, 300);
   std::vector<Outlier> outliers;
   const Estimator estimator = Estimator::fit(hardware.accelerator, {}, seen.rows, {}, &outliers);
   const Errors errors = errors_of(estimator, unseen.rows);
   const CrossValidation& cv = estimator.cross_validation();
-  MESSAGE("80 networks: MAPE ", errors.mape, ", bias ", errors.bias, ", covered ", errors.covered,
+  MESSAGE("60 networks: MAPE ", errors.mape, ", bias ", errors.bias, ", covered ", errors.covered,
           ", cross-validated ", cv.mape_percent, " %, roofline ", cv.roofline_mape_percent, " %, outliers ",
           outliers.size());
-  CHECK(errors.mape < 0.02);
+  CHECK(errors.mape < 0.03);
   CHECK(std::abs(errors.bias) < 0.01);
   CHECK(errors.covered > 0.82);
-  CHECK(errors.covered < 0.98);
-  CHECK(cv.networks == 80);
+  CHECK(errors.covered < 0.99);
+  CHECK(cv.networks == 60);
   CHECK(cv.mape_percent == doctest::Approx(100 * errors.mape).epsilon(0.4));
   CHECK(cv.mape_percent < cv.roofline_mape_percent / 1.5);
   CHECK(outliers.size() <= 3);
