@@ -219,7 +219,7 @@ TEST_CASE("fit: how sure the measurements are of lanes") {
 TEST_CASE("fit: what has more to do hardly ever takes less") {
   Hardware hardware;
   hardware.noise = 0.02;
-  const Measured sources(hardware, 500, 30), seen(hardware, 1, 60);
+  const Measured sources(hardware, 500, 30), seen(hardware, 1, 30);
   std::vector<Subgraph> subgraphs;
   std::set<std::uint64_t> met;
   SubgraphSplitter splitter(hardware.accelerator.fusion);
