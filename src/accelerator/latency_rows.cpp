@@ -121,6 +121,15 @@ TimedRow read_timed_row(const FieldOf& field_of, std::string_view target, const 
   row.latency_ms = milliseconds(fields.latency(target), target);
   row.timing = {fields.optional_number("min_ms"), fields.optional_number("median_ms"),
                 fields.optional_number("noise_percent"), fields.optional_number("reference_ms")};
+  // Between the least and twice the median of the repeats, whatever statistic it is.
+  const auto [min_ms, median_ms] = std::pair(row.timing.min_ms, row.timing.median_ms);
+  if (target == "latency_ms" &&
+      ((min_ms > 0 && row.latency_ms < min_ms / 2) || (median_ms > 0 && row.latency_ms > 2 * median_ms))) {
+    fields.fail(
+        fmt::format("latency_ms is {}, which min_ms ({}) and median_ms ({}) contradict. Give all of them "
+                    "in milliseconds.",
+                    row.latency_ms, min_ms, median_ms));
+  }
   row.context.device = fields.text("device");
   row.context.batch = fields.count("batch");
   row.context.data_type = fields.text("data_type");
@@ -150,6 +159,15 @@ void check_unit(std::span<const LatencyRow> rows, std::string_view target, const
         "{}: {} can hardly be milliseconds: the median row would do {:.3g} multiply-accumulates a "
         "second, and {}. If the column holds seconds, multiply it by 1000.",
         source, target, median, speed));
+  }
+  constexpr double too_quick_ms = 1e-5;  // 10 ns
+  const auto too_quick = std::ranges::count_if(
+      rows, [](const LatencyRow& row) { return row.macs > 0 && row.latency_ms < too_quick_ms; });
+  if (20 * too_quick > std::ssize(rows)) {
+    throw InputError(fmt::format(
+        "{}: {} can hardly be milliseconds: {} rows would take less than 10 nanoseconds. If the column holds "
+        "seconds, multiply it by 1000.",
+        source, target, too_quick));
   }
   const double fast = quantile(rates, 0.9);
   if (fast < lowest) {

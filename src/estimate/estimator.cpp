@@ -12,6 +12,10 @@ namespace {
 
 // An estimate outside of what was measured counts with twice the error.
 constexpr double extrapolation_deviation = 2;
+// Of a kind that was never measured, relative.
+constexpr double unmeasured_deviation = 0.25;
+// See GaussianProcess::novelty.
+constexpr double most_novelty = 0.5;
 
 constexpr std::size_t first_table_size = 1024;
 // Beyond this many subgraphs the cache starts anew: memory stays bounded however long a search runs.
@@ -48,9 +52,14 @@ SubgraphValue Estimator::Model::value_of(const Subgraph& subgraph, Setting setti
   value.latency_ms = corrected_ms(subgraph, work, setting);
   value.extrapolated = &model == &rooflines.fallback || !model.covers(extents_of(subgraph, work));
   double relative = model.deviation * model.deviation;
-  if (correction.sees(kind_of(subgraph)))
-    relative =
-        correction.variance(point_of(accelerator, subgraph, value.latency_ms)) + correction.kernel.noise;
+  if (&model == &rooflines.fallback)
+    relative = std::max(relative, unmeasured_deviation * unmeasured_deviation);
+  if (correction.sees(kind_of(subgraph))) {
+    const Point point = point_of(accelerator, subgraph, value.latency_ms);
+    relative = correction.variance(point) + correction.kernel.noise;
+    // Each size alone may have been measured, but nothing that is like the whole.
+    value.extrapolated |= correction.novelty(point) > most_novelty;
+  }
   const double scale = value.latency_ms * (value.extrapolated ? extrapolation_deviation : 1);
   value.variance = relative * scale * scale;
   return value;
@@ -58,9 +67,9 @@ SubgraphValue Estimator::Model::value_of(const Subgraph& subgraph, Setting setti
 
 Prediction Estimator::Model::predicted(double latency_ms, double variance, bool extrapolated,
                                        const Interval& interval) const {
-  const double deviation = std::sqrt(variance);
-  return {latency_ms, std::max(0.0, latency_ms + interval.low * deviation),
-          latency_ms + interval.high * deviation, extrapolated};
+  const double deviation = std::sqrt(variance) / latency_ms;
+  return {latency_ms, latency_ms * std::exp(interval.low * deviation),
+          latency_ms * std::exp(interval.high * deviation), extrapolated};
 }
 
 Estimator Estimator::load(const std::string& path) {

@@ -211,7 +211,8 @@ ordered_json to_json(const GaussianProcess& process) {
 
 GaussianProcess read_process(const JsonObject& json, const Accelerator& accelerator,
                              const Rooflines& rooflines) {
-  constexpr int most_activations = 64, most_kinds = 64;
+  constexpr int kinds = static_cast<int>(OpKind::softmax) + 1;
+  constexpr int activations = static_cast<int>(Activation::gelu) + 1;
   json.expect_keys({"kind", "exact", "noise", "trend", "middle", "spread", "context_kind", "context_size",
                     "components", "points"});
   GaussianProcess process;
@@ -241,7 +242,7 @@ GaussianProcess read_process(const JsonObject& json, const Accelerator& accelera
         json.fail("points", "hold a size that is none");
       numbers[i] = static_cast<std::int32_t>(row[i]);
     }
-    if (numbers[0] < 0 || numbers[0] >= most_kinds || numbers[1] < 0 || numbers[1] >= most_activations ||
+    if (numbers[0] < 0 || numbers[0] >= kinds || numbers[1] < 0 || numbers[1] >= activations ||
         numbers[2] < 0 || numbers[2] > 255 || numbers[3] < 1 || numbers[3] > 255)
       json.fail("points", "hold a subgraph of no known kind");
     const Subgraph subgraph = subgraph_from(numbers);
@@ -254,6 +255,14 @@ GaussianProcess read_process(const JsonObject& json, const Accelerator& accelera
     process.variances.push_back(std::clamp(row[subgraph_numbers + 2], 0.0, kernel(point, point)));
   }
   if (process.empty()) json.fail("points", "are missing");
+  // No measurement is e^20 times what a roofline gives: a weight was changed. A few points tell.
+  constexpr double most_factor = 20;
+  constexpr std::size_t checked_points = 16;
+  const std::size_t step = std::max<std::size_t>(process.points.size() / checked_points, 1);
+  for (std::size_t p = 0; p < process.points.size(); p += step) {
+    if (!(std::abs(process.log_factor(process.points[p], true)) < most_factor))
+      json.fail("points", "make a correction that no measurement can have made");
+  }
   return process;
 }
 

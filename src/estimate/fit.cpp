@@ -71,6 +71,10 @@ double log_error(double predicted, double measured) {
   return std::log(std::max(predicted, smallest_latency) / measured);
 }
 
+// Kernels, too, are fitted to the other folds where that is quick; with more rows it would take long, and the
+// kernel hangs less on each.
+constexpr std::size_t most_kernels_by_fold_rows = 150;
+
 // Rooflines of the rows outside of each fold, and with a kernel the correction too.
 Unseen cross_validate(const Problem& problem, const Rooflines& fitted, const std::vector<Observation>& rows,
                       const FitOptions& options, const Kernel* kernel, const Kinds& kinds) {
@@ -87,8 +91,14 @@ Unseen cross_validate(const Problem& problem, const Rooflines& fitted, const std
     const std::vector<Point> points = points_of(problem, rooflines);
     GaussianProcess process;
     if (kernel != nullptr) {
-      const Corrected part = select(points, rows, kinds, [&](std::size_t i) { return alone || seen(i); });
-      if (!part.rows.empty()) process = condition(*kernel, part.points, part.rows, false);
+      Corrected part = select(points, rows, kinds, [&](std::size_t i) { return alone || seen(i); });
+      if (part.rows.empty()) {
+      } else if (part.rows.size() > most_kernels_by_fold_rows) {
+        process = condition(*kernel, part.points, part.rows, false);
+      } else {
+        const Kernel own = fit_kernel(part.points, part.rows, kernel->components.size() > 1);
+        process = condition(own, part.points, part.rows, false);
+      }
     }
     std::vector<double> alone_ms(points.size(), -1), network_ms(points.size(), -1);
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -279,7 +289,7 @@ std::vector<Outlier> outliers_of(const Problem& problem, const std::vector<Obser
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (!rows[i].contradicted() || std::abs(log_error(unseen[i], rows[i].latency_ms)) < noteworthy) continue;
     out.push_back({.network = rows[i].network,
-                   .row = rows[i].network ? i - problem.subgraph_rows() : i,
+                   .row = problem.origin[i],
                    .measured_ms = rows[i].latency_ms,
                    .expected_ms = unseen[i]});
   }
@@ -288,12 +298,14 @@ std::vector<Outlier> outliers_of(const Problem& problem, const std::vector<Obser
 
 // Full weight again to all rows but the contradicted ones that are off by half. Returns whether there are
 // any.
-bool keep_gross(std::vector<Observation>& rows, const std::vector<double>& unseen) {
+bool keep_gross(const Problem& problem, const Rooflines& rooflines, std::vector<Observation>& rows,
+                const std::vector<double>& unseen) {
   constexpr double gross = 0.4;  // a factor of 1.5
   bool any = false;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].contradicted() && std::abs(log_error(unseen[i], rows[i].latency_ms)) > gross) {
-      any = true;
+      // A kind that goes without a roofline has none that they could have bent.
+      any |= rows[i].network || rooflines.model_of(problem.kind_of_row(i)).flat_ms == 0;
     } else {
       rows[i].weight = 1;
     }
@@ -326,7 +338,10 @@ Estimator Estimator::fit(const Accelerator& accelerator, std::span<const Subgrap
     plain = cross_validate(problem, model->rooflines, weighed, options, nullptr, {});
     flatten(model->rooflines, problem, plain);
     choice = choose_correction(problem, model->rooflines, plain, options, weighed);
-    again = !second && keep_gross(weighed, choice.unseen);
+    // Without a correction the roofline is all there is.
+    for (std::size_t k = 0; k < choice.corrected.size(); ++k)
+      if (!choice.corrected[k]) model->rooflines.kinds[k].flat_ms = 0;
+    again = !second && keep_gross(problem, model->rooflines, weighed, choice.unseen);
   }
   model->correction = std::move(choice.process);
   set_deviations(model->rooflines, problem, choice.unseen);

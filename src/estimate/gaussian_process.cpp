@@ -3,6 +3,7 @@
 #include "posterior.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace assay {
 
@@ -19,6 +20,21 @@ double GaussianProcess::log_factor(const Point& point, bool in_network) const {
     if (context) sum += context_weights[p] * kernel.context(point, points[p]);
   }
   return sum;
+}
+
+double GaussianProcess::novelty(const Point& point) const {
+  // What a subgraph has to itself is known of the measured ones only, and no sign of extrapolation.
+  const auto smooth = [&](const Point& a, const Point& b) {
+    return kernel(a, b) - (a.subgraph == b.subgraph ? kernel.exact : 0);
+  };
+  const double own = smooth(point, point);
+  double most = 0;
+  for (const Point& p : points) {
+    if (p.kind != point.kind) continue;
+    const double likeness = smooth(point, p);
+    most = std::max(most, likeness * std::abs(likeness) / (own * smooth(p, p)));
+  }
+  return 1 - most;
 }
 
 double GaussianProcess::variance(const Point& point) const {

@@ -46,6 +46,8 @@ struct GaussianProcess {
   bool sees(SubgraphKind kind) const;
   // Alone, and inside of a network.
   double log_factor(const Point& point, bool in_network) const;
+  // How unlike all points it is, [0, 1]: 1 less the largest squared correlation of g with g at one of them.
+  double novelty(const Point& point) const;
   // Of g, from the nearest of the points: an upper bound of the posterior variance.
   double variance(const Point& point) const;
 };

@@ -21,22 +21,24 @@ Interval quantiles(std::vector<double> scores, double coverage) {
   return {std::min(0.0, scores[scores.size() - 1 - high]), std::max(0.0, scores[high])};
 }
 
-// What scales the errors of a row: of each distinct subgraph, times how often.
+// What scales the relative error of a row: the root of its subgraphs' summed variances, by its latency.
 double deviation_of(const Estimator::Model& model, const Problem& problem, const Observation& row) {
-  double variance = 0;
+  double variance = 0, latency = 0;
   for (const Observation::Part& part : row.parts) {
     const Unit& unit = problem.units[static_cast<std::size_t>(part.point)];
-    variance += part.count *
-                model.value_of(unit.subgraph, row.network ? Setting::in_network : Setting::alone).variance;
+    const SubgraphValue value =
+        model.value_of(unit.subgraph, row.network ? Setting::in_network : Setting::alone);
+    variance += part.count * value.variance;
+    latency += part.count * value.latency_ms;
   }
-  return std::sqrt(variance);
+  return std::sqrt(variance) / latency;
 }
 
 std::vector<double> scores_of_rows(const Estimator::Model& model, const Problem& problem,
                                    const std::vector<double>& unseen, std::size_t begin, std::size_t end) {
   std::vector<double> scores;
   for (std::size_t i = begin; i < end; ++i)
-    scores.push_back((problem.rows[i].latency_ms - unseen[i]) /
+    scores.push_back(std::log(problem.rows[i].latency_ms / unseen[i]) /
                      deviation_of(model, problem, problem.rows[i]));
   return scores;
 }
@@ -59,13 +61,14 @@ std::vector<double> scores_of_sums(const Estimator::Model& model, const Problem&
   for (std::uint64_t i = 0; i < sums; ++i) {
     Random random(seed, Purpose::bootstrap, 0, i);
     const std::vector<std::size_t>& rows = folds[random.below(folds.size())];
-    double error = 0, variance = 0;
+    double measured = 0, predicted = 0, variance = 0;
     for (int draw = 0; draw < subgraphs_per_network; ++draw) {
       const std::size_t row = rows[random.below(rows.size())];
-      error += problem.rows[row].latency_ms - unseen[row];
-      variance += deviations[row] * deviations[row];
+      measured += problem.rows[row].latency_ms;
+      predicted += unseen[row];
+      variance += squared(deviations[row] * unseen[row]);
     }
-    scores.push_back(error / std::sqrt(variance));
+    scores.push_back(std::log(measured / predicted) * predicted / std::sqrt(variance));
   }
   return scores;
 }

@@ -58,7 +58,7 @@ struct SubgraphValue {
   bool extrapolated = false;
 };
 
-// Latency plus these times the root of the (summed) variance.
+// Of the logarithm of the latency, in units of its deviation (the root of the summed variances by the sum).
 struct Interval {
   double low = 0, high = 0;
 };

@@ -23,7 +23,13 @@ struct SubgraphHash {
 };
 
 void check_latency(double latency, const std::string& what) {
-  if (latency > 0 && std::isfinite(latency)) return;
+  // A billionth of a millisecond to three hours: beyond, sums lose their digits.
+  constexpr double least = 1e-9, most = 1e7;
+  if (latency >= least && latency <= most) return;
+  if (latency > 0 && std::isfinite(latency)) {
+    throw InputError(fmt::format(
+        "{} took {} ms, and no hardware does that. Correct or remove the measurement.", what, latency));
+  }
   throw InputError(fmt::format(
       "{} took {} ms. Latencies are positive numbers: remove or repeat the measurement.", what, latency));
 }
@@ -72,12 +78,28 @@ void check_rows(const Accelerator& accelerator, std::span<const SubgraphMeasurem
   }
 }
 
+struct Place {
+  std::uint64_t key = 0;
+  double latency_ms = 0;
+  std::size_t row = 0;
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+
+// By what was measured: a fit must not depend on the order of a file's rows.
+template <class Measurement, class KeyOf>
+std::vector<Place> in_order(std::span<const Measurement> rows, KeyOf&& key_of) {
+  std::vector<Place> places;
+  for (std::size_t i = 0; i < rows.size(); ++i) places.push_back({key_of(rows[i]), rows[i].latency_ms, i});
+  std::ranges::sort(places, [](const Place& a, const Place& b) { return a < b; });
+  return places;
+}
+
 }  // namespace
 
 Problem gather(const Accelerator& accelerator, std::span<const SubgraphMeasurement> measured,
                std::span<const NetworkMeasurement> networks, const FitOptions& options) {
   check_rows(accelerator, measured, networks);
-  Problem problem{accelerator, {}, {}, {}, {}, networks.size()};
+  Problem problem{accelerator, {}, {}, {}, {}, {}, networks.size()};
   std::unordered_map<Subgraph, int, SubgraphHash> known;
   const auto unit_of = [&](const Subgraph& subgraph) {
     const auto [at, is_new] = known.try_emplace(subgraph, static_cast<int>(problem.units.size()));
@@ -88,20 +110,20 @@ Problem gather(const Accelerator& accelerator, std::span<const SubgraphMeasureme
     return at->second;
   };
   // By what was measured: repeats stay in one fold, or the fold's model would have seen them.
-  const auto add = [&](Observation row, std::uint64_t key) {
+  const auto add = [&](Observation row, std::size_t origin, std::uint64_t key) {
     problem.rows.push_back(std::move(row));
+    problem.origin.push_back(origin);
     problem.keys.push_back(key);
     problem.folds.push_back(static_cast<int>(
         Random(options.seed, Purpose::split, key).below(static_cast<std::uint64_t>(options.folds))));
   };
-  for (const SubgraphMeasurement& m : measured)
-    add({.parts = {{unit_of(m.subgraph), 1}}, .latency_ms = m.latency_ms}, m.subgraph.key());
+  for (const auto& [key, latency, i] : in_order(measured, [](const auto& m) { return m.subgraph.key(); }))
+    add({.parts = {{unit_of(measured[i].subgraph), 1}}, .latency_ms = latency}, i, key);
   SubgraphSplitter splitter(accelerator.fusion);
-  for (const NetworkMeasurement& m : networks) {
-    Observation row{.parts = {}, .latency_ms = m.latency_ms, .network = true};
-    const std::span<const SubgraphInstance> instances = splitter.split(*m.network);
-    const std::uint64_t key = network_key(instances);
-    for (const SubgraphInstance& instance : instances) {
+  const auto key_of = [&](const NetworkMeasurement& m) { return network_key(splitter.split(*m.network)); };
+  for (const auto& [key, latency, i] : in_order(networks, key_of)) {
+    Observation row{.parts = {}, .latency_ms = latency, .network = true};
+    for (const SubgraphInstance& instance : splitter.split(*networks[i].network)) {
       const int point = unit_of(instance.subgraph);
       const auto part = std::ranges::find(row.parts, point, &Observation::Part::point);
       if (part == row.parts.end()) {
@@ -111,7 +133,7 @@ Problem gather(const Accelerator& accelerator, std::span<const SubgraphMeasureme
       }
     }
     if (row.parts.empty()) throw InputError("A measured network holds no operator that takes time.");
-    add(std::move(row), key);
+    add(std::move(row), i, key);
   }
   return problem;
 }

@@ -16,6 +16,7 @@ struct Problem {
   std::vector<Unit> units;
   std::vector<Observation> rows;  // subgraphs, then networks
   std::vector<int> folds;
+  std::vector<std::size_t> origin;  // of each row in what was given
   std::vector<std::uint64_t> keys;  // of what was measured
   std::size_t networks = 0;
 
