@@ -140,6 +140,35 @@ TEST_CASE("measure: a file of another run is not continued") {
                   "n.csv: the file cannot be continued: line ");
 }
 
+TEST_CASE("measure: a file of something else is refused and keeps every byte") {
+  const Measure measure;
+  const std::string subgraphs = "space.toml --subgraphs 60 --out foreign " + npu;
+  const std::string networks = "space.toml --subgraphs 0 --networks 3 --networks-out foreign " + npu;
+  for (const std::string& text :
+       {std::string("hello"), std::string("hello\n"), std::string("a\n\x01\xff\0b", 6),
+        std::string("operator,of,others\n1,2,3\n4")}) {
+    CAPTURE(text);
+    measure.folder.write("foreign", text);
+    measure.refuses(subgraphs, "foreign: the file cannot be continued: its first line is not the header");
+    measure.refuses(networks, "foreign: the file cannot be continued: its first line is not the header");
+    CHECK(measure.folder.read("foreign") == text);
+  }
+  // Before anything is measured.
+  measure.refuses("space.toml --subgraphs 60 --out rows.csv --networks 3 --networks-out foreign " + npu,
+                  "foreign: the file cannot be continued");
+  CHECK(measure.folder.read("rows.csv").empty());
+}
+
+TEST_CASE("measure: a refused file keeps its torn last line") {
+  const Measure measure;
+  const std::string what = "space.toml --subgraphs 60 --networks 3 --out rows.csv --networks-out n.csv ";
+  REQUIRE(measure(what + npu).exit_code == 0);
+  const std::string rows = measure.folder.read("rows.csv") + "torn";
+  measure.folder.write("rows.csv", rows);
+  measure.refuses(what + npu + " --seed 2", "rows.csv: the file cannot be continued: row 1");
+  CHECK(measure.folder.read("rows.csv") == rows);
+}
+
 TEST_CASE("measure: options that make no sense are named") {
   const Measure measure;
   measure.refuses("space.toml", "--device is missing");

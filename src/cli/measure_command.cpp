@@ -11,7 +11,9 @@
 #include "terminal.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -117,8 +119,8 @@ class SubgraphRun {
               std::uint64_t seed)
       : device_(device), networks_(networks), total_(total), seed_(seed) {}
 
-  void run(const std::string& path, bool quiet) {
-    GrowingFile file(path);
+  void run(GrowingFile& file, bool quiet) {
+    const std::string& path = file.path();
     const MeasurementContext context = device_.context();
     std::vector<SubgraphMeasurement> rows;
     if (has_rows(file)) {
@@ -128,8 +130,6 @@ class SubgraphRun {
       rows = known.rows;
       if (rows.size() > total_)
         fail_to_continue(path, fmt::format("it has {} rows instead of {}", rows.size(), total_));
-    } else if (file.content().empty()) {
-      file.append(measurement_header());
     }
     if (!rows.empty() && !quiet)
       note(fmt::format("{}: {} subgraphs are measured already.", path, rows.size()));
@@ -220,14 +220,15 @@ std::string network_row(const Space& space, const Candidate& candidate, const Me
 }
 
 void measure_networks(MeasuringDevice& device, const Space& space, const Sample& sample, std::size_t wanted,
-                      const std::string& path, bool quiet) {
-  GrowingFile file(path);
+                      GrowingFile& file, bool quiet) {
+  const std::string& path = file.path();
   const MeasurementContext context = device.context();
   const std::size_t total = std::min(wanted, sample.networks.size());
   std::size_t done = 0;
   std::vector<double> noise;
   if (has_rows(file)) {
-    const NetworkRows known = read_network_rows(space, path);
+    std::istringstream text(file.content());
+    const NetworkRows known = read_network_rows(space, text, path);
     check_context(file, known.context, context);
     for (const NetworkRow& row : known.rows) {
       if (done == total || space.normalised(row.candidate) != sample.candidates[done]) {
@@ -238,8 +239,6 @@ void measure_networks(MeasuringDevice& device, const Space& space, const Sample&
       ++done;
     }
     if (!quiet) note(fmt::format("{}: {} networks are measured already.", path, done));
-  } else if (file.content().empty()) {
-    file.append(network_header(space));
   }
   Progress progress(fmt::format("networks of {}", space.name()), done, total, quiet);
   const std::vector<const Network*> networks = pointers(std::span(sample.networks).first(total));
@@ -283,15 +282,19 @@ int run(const Arguments& arguments) {
     for (const Network& network : std::span(sample.networks).first(std::min(pool, sample.networks.size())))
       all.push_back(&network);
   }
-  if (subgraphs > 0) {
-    SubgraphRun(*device, all, subgraphs, seed).run(arguments.text("out").value_or("-"), quiet);
-  }
+  // All files, before hours are spent on the first.
+  std::optional<GrowingFile> subgraph_file;
+  std::deque<GrowingFile> network_files;
+  if (subgraphs > 0) subgraph_file.emplace(arguments.text("out").value_or("-"), measurement_header());
   if (networks_out && networks > 0) {
-    for (std::size_t i = 0; i < spaces.size(); ++i) {
-      measure_networks(*device, spaces[i], samples[i], networks,
-                       networks_path(*networks_out, spaces[i], spaces.size() > 1), quiet);
+    for (const Space& space : spaces) {
+      network_files.emplace_back(networks_path(*networks_out, space, spaces.size() > 1),
+                                 network_header(space));
     }
   }
+  if (subgraph_file) SubgraphRun(*device, all, subgraphs, seed).run(*subgraph_file, quiet);
+  for (std::size_t i = 0; i < network_files.size(); ++i)
+    measure_networks(*device, spaces[i], samples[i], networks, network_files[i], quiet);
   return 0;
 }
 

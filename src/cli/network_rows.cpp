@@ -33,7 +33,12 @@ std::uint64_t key_of(const Space& space, const Candidate& candidate) {
 NetworkRows read_network_rows(const Space& space, const std::string& path, const Accelerator* accelerator,
                               std::string_view target, bool skip_missing) {
   std::ifstream file = open_input(path);
-  CandidateReader reader(space, file, path);
+  return read_network_rows(space, file, path, accelerator, target, skip_missing);
+}
+
+NetworkRows read_network_rows(const Space& space, std::istream& text, const std::string& path,
+                              const Accelerator* accelerator, std::string_view target, bool skip_missing) {
+  CandidateReader reader(space, text, path);
   const std::vector<std::string>& columns = reader.columns();
   if (std::ranges::find(columns, target) == columns.end()) {
     throw InputError(

@@ -6,6 +6,7 @@
 #include "assay/accelerator/latency_rows.hpp"
 #include "assay/space/space.hpp"
 
+#include <istream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,10 @@ struct NetworkRows {
 // ms, a column that can only be in another unit (see check_unit; `accelerator` may be null), contradictory
 // rows, rows taken under different conditions, a candidate that cannot be built, or a file without rows.
 NetworkRows read_network_rows(const Space& space, const std::string& path,
+                              const Accelerator* accelerator = nullptr,
+                              std::string_view target = "latency_ms", bool skip_missing = false);
+// The same of text at hand; messages call it `path`.
+NetworkRows read_network_rows(const Space& space, std::istream& text, const std::string& path,
                               const Accelerator* accelerator = nullptr,
                               std::string_view target = "latency_ms", bool skip_missing = false);
 
