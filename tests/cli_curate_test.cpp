@@ -125,6 +125,17 @@ TEST_CASE("decisions can be left alone, and a fitted estimator decides as well")
   CHECK(mentions(folder.read("new.toml"), "\"width1.channels\" = [8, 16, 24, 32, 40, 48, 56, 64]"));
 }
 
+TEST_CASE("the original is never overwritten") {
+  const Folder folder;
+  const std::string text = assay::read_file(space_file("ibn_fashion.toml"));
+  folder.write("space.toml", text);
+  const Outcome run =
+      shell(folder, "assay curate space.toml" + on_edge_npu() + " --out ../$(basename $PWD)/space.toml");
+  CHECK(run.exit_code == 2);
+  CHECK(mentions(run.err, "would overwrite the file space.toml"));
+  CHECK(folder.read("space.toml") == text);
+}
+
 TEST_CASE("wrong usage ends with exit code 2, a sentence and no output") {
   const Folder folder;
   const std::string space = space_file("ibn_fashion.toml");

@@ -303,6 +303,25 @@ TEST_CASE("fit: names that are unknown, and places that cannot be written") {
   f.refuses(f.fit("--measurements n.csv --coverage 2 --out x.json"), {"--coverage is \"2\""});
 }
 
+TEST_CASE("fit and validate: no result overwrites what is read") {
+  const Fit f;
+  f.refuses(f.fit("--measurements s.csv,n.csv --out n.csv"),
+            {"--out n.csv would overwrite --measurements n.csv"});
+  f.refuses(f.fit("--measurements s.csv --out space.toml"), {"would overwrite the file space.toml"});
+  f.folder.write("e.json", "{}");
+  for (const std::string option : {"--out", "--predictions"}) {
+    f.refuses(f.validate("--estimator e.json --measurements n.csv " + option + " n.csv"),
+              {option + " n.csv would overwrite --measurements n.csv"});
+    f.refuses(f.validate("--estimator e.json --measurements n.csv " + option + " e.json"),
+              {option + " e.json would overwrite --estimator e.json"});
+  }
+  f.refuses(f.validate("--estimator e.json --measurements n.csv --out p.csv --predictions p.csv"),
+            {"--predictions p.csv would overwrite --out p.csv"});
+  CHECK(f.folder.read("n.csv") == measured().networks);
+  CHECK(f.folder.read("space.toml") == space_text);
+  CHECK(f.folder.read("e.json") == "{}");
+}
+
 TEST_CASE("fit: rows of two files that contradict each other") {
   const Fit f;
   f.folder.write("s2.csv", f.scaled(measured().subgraphs, "latency_ms", 1.8));

@@ -1,4 +1,6 @@
 // assay measure: files that a later run continues, on the cycle model and on this machine.
+#include "assay/base/file.hpp"
+
 #include "cli_tiny_space.hpp"
 
 #include <algorithm>
@@ -169,9 +171,22 @@ TEST_CASE("measure: a refused file keeps its torn last line") {
   CHECK(measure.folder.read("rows.csv") == rows);
 }
 
+TEST_CASE("measure: the two results and what is read are different files") {
+  const Measure measure;
+  measure.refuses("space.toml --networks 3 --out rows.csv --networks-out ./rows.csv " + npu,
+                  "--networks-out ./rows.csv would overwrite --out rows.csv");
+  CHECK_FALSE(fs::exists(measure.folder / "rows.csv"));
+  measure.refuses("space.toml --out space.toml " + npu,
+                  "--out space.toml would overwrite the file space.toml");
+  measure.folder.write("npu.toml", assay::read_file(accelerator_file("edge_npu_16.toml")));
+  fs::create_symlink("npu.toml", measure.folder / "link.toml");
+  measure.refuses("space.toml --device npu.toml --out link.toml", "would overwrite --device npu.toml");
+}
+
 TEST_CASE("measure: options that make no sense are named") {
   const Measure measure;
-  measure.refuses("space.toml", "--device is missing");
+  measure.refuses("space.toml",
+                  "--device is missing. Give --device cpu, or --device with an accelerator file");
   measure.refuses(npu, "name a space file");
   measure.refuses("space.toml --device cpu --noise 0.1", "--noise has no meaning for this machine's CPU");
   measure.refuses("space.toml --repeats 9 " + npu, "--repeats has no meaning for a cycle model");

@@ -6,6 +6,7 @@
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "separate_files.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -66,7 +67,9 @@ int dispatch(std::span<const std::string> arguments) {
     fmt::print("{}", help_of(*found));
     return 0;
   }
-  return found->run(Arguments(*found, rest));
+  const Arguments given(*found, rest);
+  require_separate_files(given);
+  return found->run(given);
 }
 
 }  // namespace

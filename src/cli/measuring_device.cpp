@@ -77,7 +77,12 @@ OptionGroup device_options() {
 }
 
 std::unique_ptr<MeasuringDevice> make_device(const Arguments& arguments) {
-  const std::string device = arguments.required_text("device");
+  const std::string device = arguments.text("device").value_or("");
+  if (device.empty()) {
+    throw InputError(
+        "assay measure: --device is missing. Give --device cpu, or --device with an accelerator file such as "
+        "those in spaces/accelerators.");
+  }
   const bool host = device == "cpu";
   const std::vector<std::string> of_the_other =
       host ? std::vector<std::string>{"noise"} : std::vector<std::string>{"repeats", "threads", "batch"};

@@ -1,0 +1,57 @@
+#include "separate_files.hpp"
+
+#include "assay/base/error.hpp"
+
+#include <array>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Options that name files which are replaced or, by assay measure, continued.
+constexpr std::array outputs = {"out", "networks-out", "predictions", "save-estimator", "fit-weights"};
+// Options that name files which are read; a cache or a journal is written too, but not with results.
+constexpr std::array inputs = {"accelerator", "cache",          "candidates", "checkpoint",
+                               "device",      "estimator",      "known",      "rank-weights",
+                               "reference",   "reference-file", "run"};
+constexpr std::array input_lists = {"measurements", "space"};
+
+struct File {
+  std::string what;  // "--measurements"
+  std::string path;
+};
+
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code none;  // what cannot be looked at is no file yet, or fails when it is opened
+  // Devices and pipes keep nothing that could be lost.
+  if (fs::exists(a, none)) return fs::is_regular_file(a, none) && fs::equivalent(a, b, none);
+  return fs::weakly_canonical(fs::absolute(a), none) == fs::weakly_canonical(fs::absolute(b), none);
+}
+
+}  // namespace
+
+void require_separate_files(const Arguments& arguments) {
+  std::vector<File> others;
+  for (const std::string& path : arguments.positionals()) others.push_back({"the file", path});
+  for (const char* option : inputs)
+    if (const auto path = arguments.text(option)) others.push_back({fmt::format("--{}", option), *path});
+  for (const char* option : input_lists)
+    for (const std::string& path : arguments.list(option))
+      others.push_back({fmt::format("--{}", option), path});
+  for (const char* option : outputs) {
+    const auto path = arguments.text(option);
+    if (!path || path->empty() || *path == "-") continue;
+    for (const File& other : others) {
+      if (!same_file(*path, other.path)) continue;
+      throw InputError(fmt::format("assay {}: --{} {} would overwrite {} {}. Give --{} another file.",
+                                   arguments.command_name(), option, *path, other.what, other.path, option));
+    }
+    others.push_back({fmt::format("--{}", option), *path});
+  }
+}
+
+}  // namespace assay::cli
