@@ -116,7 +116,9 @@ void print_report(const Estimator& estimator) {
 void report_outliers(const std::vector<Outlier>& outliers, const MeasuredRows& rows) {
   constexpr std::size_t shown = 10;
   if (outliers.empty()) return;
-  note(fmt::format("{} measurements contradict the others and count less:", outliers.size()));
+  note(outliers.size() == 1
+           ? "1 measurement contradicts the others and counts less:"
+           : fmt::format("{} measurements contradict the others and count less:", outliers.size()));
   for (std::size_t i = 0; i < std::min(shown, outliers.size()); ++i) {
     const Outlier& outlier = outliers[i];
     const std::string what = outlier.network ? fmt::format("{}:{}", rows.networks[outlier.row].source,
@@ -157,8 +159,12 @@ int run(const Arguments& arguments) {
   if (count) draw(rows, *count, seed);
   if (!quiet) {
     if (rows.merged > 0)
-      note(fmt::format("{} repeated rows were merged, each into its median.", rows.merged));
-    if (rows.skipped > 0) note(fmt::format("{} rows without a latency were left out.", rows.skipped));
+      note(rows.merged == 1
+               ? "1 repeated row was merged into the median."
+               : fmt::format("{} repeated rows were merged, each into its median.", rows.merged));
+    if (rows.skipped > 0)
+      note(rows.skipped == 1 ? "1 row without a latency was left out."
+                             : fmt::format("{} rows without a latency were left out.", rows.skipped));
     note(fmt::format("Fitting to {} subgraphs and {} networks ...", rows.subgraphs.size(),
                      rows.networks.size()));
   }
