@@ -109,6 +109,19 @@ TEST_CASE("measure: a small space gives what it has, and says so") {
   CHECK(lines(measure.folder.read("all_networks.csv")).size() == 49);
 }
 
+TEST_CASE("measure: as many rows as were asked for, however few") {
+  const Measure measure;
+  for (const std::size_t count : {1, 2, 9, 10, 12, 61}) {
+    CAPTURE(count);
+    const Outcome outcome =
+        measure("space.toml " + npu + " --out few.csv --subgraphs " + std::to_string(count));
+    CHECK(outcome.exit_code == 0);
+    CHECK_FALSE(mentions(outcome.err, "no more"));
+    CHECK(lines(measure.folder.read("few.csv")).size() == count + 1);
+    fs::remove(measure.folder / "few.csv");
+  }
+}
+
 TEST_CASE("measure: this machine, killed and continued") {
   const Measure measure;
   const std::string what =

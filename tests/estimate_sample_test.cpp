@@ -88,6 +88,19 @@ TEST_CASE("sampling: more is measured where the estimator errs") {
   CHECK(noisy > clean + 20);
 }
 
+TEST_CASE("sampling: as many as were asked for, however few") {
+  const Pool pool;
+  const Accelerator a = npu();
+  for (const std::size_t count : {1, 2, 3, 5, 9, 10, 11, 12, 13, 60, 101, 500}) {
+    CAPTURE(count);
+    const std::vector<Subgraph> sample = sample_subgraphs(a.fusion, pool.pointers, count, 1);
+    std::set<std::uint64_t> keys;
+    for (const Subgraph& s : sample) keys.insert(s.key());
+    CHECK(sample.size() == count);
+    CHECK(keys.size() == count);
+  }
+}
+
 TEST_CASE("sampling: what is left may be less than was asked for, or too little to fit") {
   const Pool pool;
   const Accelerator a = npu();

@@ -162,8 +162,8 @@ class SubgraphRun {
     }
     if (quiet) return;
     if (rows.size() < total_) {
-      note(fmt::format("The spaces hold no more than {} distinct subgraphs and variations of them.",
-                       rows.size()));
+      note(fmt::format("{} networks hold no more distinct subgraphs: {} rows, with variations of them.",
+                       networks_.size(), rows.size()));
     }
     std::vector<double> noise;
     for (const SubgraphMeasurement& row : rows) noise.push_back(row.timing.noise_percent);
@@ -176,11 +176,9 @@ class SubgraphRun {
     constexpr std::size_t fewest = 60, rounds = 4;
     const std::size_t blind = std::min(total_, std::max(total_ / 3, fewest));
     if (rows.empty()) {
-      std::vector<Subgraph> chosen = sample_subgraphs(device_.accelerator().fusion, networks_, blind, seed_);
-      chosen.resize(std::min(chosen.size(), total_));
-      return chosen;
+      return sample_subgraphs(device_.accelerator().fusion, networks_, blind, seed_);
     }
-    const std::size_t step = (total_ - blind + rounds - 1) / rounds;
+    const std::size_t step = std::max<std::size_t>((total_ - blind + rounds - 1) / rounds, 1);
     return sample_uncertain(device_.accelerator(), networks_, rows, std::min(step, total_ - rows.size()),
                             seed_);
   }

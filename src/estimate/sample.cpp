@@ -64,6 +64,29 @@ Subgraph vary(const Subgraph& s, Random& random) {
   return out;
 }
 
+// How many of each kind to choose, `count` together: a minimum of each, the rest in proportion to how many
+// there are, rounded by the method of largest remainders.
+using Kinds = std::array<std::vector<Distinct>, subgraph_kind_count>;
+std::array<std::size_t, subgraph_kind_count> quotas_of(const Kinds& kinds, std::size_t total,
+                                                       std::size_t count) {
+  const auto present = static_cast<std::size_t>(
+      std::count_if(kinds.begin(), kinds.end(), [](const auto& kind) { return !kind.empty(); }));
+  const std::size_t share = std::min(fewest_per_kind, count / present);
+  const std::size_t proportional = count - present * share;
+  std::array<std::size_t, subgraph_kind_count> quotas{}, by_remainder{};
+  std::size_t left = count;
+  for (std::size_t k = 0; k < kinds.size(); ++k) {
+    by_remainder[k] = k;
+    if (kinds[k].empty()) continue;
+    quotas[k] = share + proportional * kinds[k].size() / total;
+    left -= quotas[k];
+  }
+  std::ranges::stable_sort(by_remainder, std::greater<>(),
+                           [&](std::size_t k) { return proportional * kinds[k].size() % total; });
+  for (std::size_t i = 0; i < left; ++i) ++quotas[by_remainder[i]];
+  return quotas;
+}
+
 void mark_extremes(std::vector<Distinct>& all) {
   for (std::size_t e = 0; e < extent_count; ++e) {
     const auto [low, high] = std::minmax_element(
@@ -79,7 +102,7 @@ std::vector<Subgraph> sample_subgraphs(const FusionRules& rules, std::span<const
                                        std::size_t count, std::uint64_t seed) {
   SubgraphSplitter splitter(rules);
   std::unordered_set<std::uint64_t> known;
-  std::array<std::vector<Distinct>, subgraph_kind_count> kinds;
+  Kinds kinds;
   std::size_t total = 0;
   for (const Network* network : networks) {
     for (const SubgraphInstance& instance : splitter.split(*network)) {
@@ -92,19 +115,17 @@ std::vector<Subgraph> sample_subgraphs(const FusionRules& rules, std::span<const
   }
   if (total == 0) throw InputError("The networks hold no operator that takes time. Give others.");
 
-  const auto present = static_cast<std::size_t>(
-      std::count_if(kinds.begin(), kinds.end(), [](const auto& kind) { return !kind.empty(); }));
-  const std::size_t share = std::min(fewest_per_kind, count / present);
-  std::vector<Subgraph> chosen;
+  const std::array<std::size_t, subgraph_kind_count> quotas = quotas_of(kinds, total, count);
+  std::vector<Subgraph> chosen, spare;
   for (std::size_t k = 0; k < kinds.size(); ++k) {
     std::vector<Distinct>& kind = kinds[k];
     if (kind.empty()) continue;
     mark_extremes(kind);
     std::stable_sort(kind.begin(), kind.end(),
                      [](const Distinct& a, const Distinct& b) { return a.rank < b.rank; });
-    const std::size_t quota = share + (count - present * share) * kind.size() / total;
+    const std::size_t quota = quotas[k];
     const std::size_t taken = std::min(quota, kind.size());
-    for (std::size_t i = 0; i < taken; ++i) chosen.push_back(kind[i].subgraph);
+    for (std::size_t i = 0; i < kind.size(); ++i) (i < taken ? chosen : spare).push_back(kind[i].subgraph);
     Random random(seed, Purpose::sample, 0, k + 1);
     // A kind with a single size (1x1 in, 1x1 out) has few variations: give up after enough tries.
     std::size_t missing = quota - taken;
@@ -115,6 +136,9 @@ std::vector<Subgraph> sample_subgraphs(const FusionRules& rules, std::span<const
       --missing;
     }
   }
+  // What such a kind leaves goes to the others.
+  const std::size_t left = std::min(count - chosen.size(), spare.size());
+  chosen.insert(chosen.end(), spare.begin(), spare.begin() + static_cast<std::ptrdiff_t>(left));
   return chosen;
 }
 

@@ -12,10 +12,11 @@
 
 namespace assay {
 
-// About `count` distinct subgraphs, by kind in proportion to how many distinct ones the networks hold, but a
+// `count` distinct subgraphs, by kind in proportion to how many distinct ones the networks hold, but a
 // minimum of each kind; the smallest and largest of every extent are among them, so that the fit covers the
-// networks' range. Where a kind has too few, variations of its sizes fill up. Depends on the set of networks
-// and the seed alone.
+// networks' range. Where a kind has too few, variations of its sizes fill up, and then other kinds; fewer
+// than `count` only where all of the networks' subgraphs are among them. Depends on the set of networks and
+// the seed alone.
 std::vector<Subgraph> sample_subgraphs(const FusionRules& rules, std::span<const Network* const> networks,
                                        std::size_t count, std::uint64_t seed);
 
