@@ -3,6 +3,7 @@
 #include "assay/estimate/advice.hpp"
 #include "assay/network/builder.hpp"
 
+#include <cmath>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -96,11 +97,34 @@ TEST_CASE("full lanes, and few channels, ask for no fewer") {
   CHECK_FALSE(advice.in->down);
   CHECK_FALSE(advice.out->up);
   CHECK(to_text(advice, full) == "its lanes are full");
+}
 
-  const Advice stem = advise(npu, convolution(npu, 3, 32, 56));
-  CHECK_FALSE(stem.in->down);
-  REQUIRE(stem.in->up);
-  CHECK(stem.in->up->channels == 16);
+TEST_CASE("an image has the channels that it has") {
+  const Estimator& npu = estimator_of("edge_npu_16");
+  for (const int channels : {1, 3}) {
+    const SubgraphPrediction stem = convolution(npu, channels, 32, 56);
+    const Advice advice = advise(npu, stem);
+    CHECK_FALSE(advice.in->down);
+    CHECK_FALSE(advice.in->up);
+    CHECK(to_text(advice, stem) ==
+          (channels == 1 ? "1 input channel leaves lanes idle" : "3 input channels leave lanes idle"));
+  }
+}
+
+TEST_CASE("more work is said with its time") {
+  const Estimator& npu = estimator_of("edge_npu_16");
+  const SubgraphPrediction part = convolution(npu, 24, 24, 28, 3, 24);
+  Advice advice;
+  advice.out = ChannelAdvice{24, false, std::nullopt, ChannelStep{96, 2.2 * part.latency_ms, false}};
+  CHECK(to_text(advice, part) == "ch 96: 4 x the work in 2.2 x the time");
+  advice.out->up->extrapolated = true;
+  CHECK(to_text(advice, part) == "ch 96: 4 x the work in 2.2 x the time?");
+  advice.out->up->latency_ms = part.latency_ms;
+  CHECK(to_text(advice, part) == "ch 96 same?");
+  // More time than it gives.
+  advice.out->up->latency_ms = 5 * part.latency_ms;
+  advice.dense_latency_ms = 30 * part.latency_ms;
+  CHECK(to_text(advice, part) == "28x28 pixels leave lanes idle");
 }
 
 TEST_CASE("what lies outside of the measurements is marked") {
@@ -131,7 +155,7 @@ TEST_CASE("depthwise convolutions: what a dense one takes, and channels that cha
   REQUIRE(advice.out->down);
   CHECK(advice.out->down->channels == 16);
   CHECK(advice.out->down->latency_ms == convolution(npu, 16, 16, 28, 3, 16).latency_ms);
-  CHECK(to_text(advice, part).starts_with("dense +"));
+  CHECK(to_text(advice, part).starts_with("dense: 24 x the work in "));
 }
 
 TEST_CASE("grouped convolutions change by multiples of their groups") {
@@ -181,8 +205,38 @@ TEST_CASE("overhead: fusing saves a launch, elementwise operators save all") {
   const Advice advice = advise(npu, elementwise);
   CHECK(advice.fusing_saves_ms == elementwise.latency_ms);
   CHECK(advice.fused_activation == Activation::relu);
-  CHECK(to_text(advice, elementwise) == "relu would be fused: -100%");
+  CHECK(to_text(advice, elementwise) == "another network: relu would be fused, -100%");
   CHECK_FALSE(advise(npu, small).fused_activation);
+}
+
+TEST_CASE("ripples of a smooth regression are no steps") {
+  // Latency in proportion to the work, a few percent off at random: no lanes.
+  std::vector<SubgraphMeasurement> rows;
+  for (int i = 0; i < 300; ++i) {
+    Random random(5, Purpose::sample, 0, static_cast<std::uint64_t>(i));
+    const auto between = [&](int low, int high) {
+      return low + static_cast<int>(random.below(static_cast<std::uint64_t>(high - low + 1)));
+    };
+    SubgraphMeasurement row;
+    row.subgraph.kernel_h = row.subgraph.kernel_w = 3;
+    const int size = between(14, 28);
+    row.subgraph.input = {between(8, 160), size, size};
+    row.subgraph.output = {between(8, 160), size, size};
+    row.latency_ms = (1e-3 + 1e-8 * static_cast<double>(work_of(row.subgraph).macs)) *
+                     std::exp(0.1 * (random.uniform() - 0.5));
+    rows.push_back(row);
+  }
+  Accelerator open = shipped("edge_npu_16");
+  open.lanes = {};
+  const Estimator fitted = Estimator::fit(open, rows, {});
+  for (const int channels : {24, 50, 97, 120, 131}) {
+    CAPTURE(channels);
+    const Advice advice = advise(fitted, convolution(fitted, channels, channels, 20));
+    for (const auto& side : {advice.in, advice.out}) {
+      CHECK_FALSE(side->down);
+      CHECK_FALSE(side->up);
+    }
+  }
 }
 
 TEST_CASE("lanes that the file leaves open: the fitted ones, under noise") {

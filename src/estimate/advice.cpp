@@ -14,6 +14,13 @@ namespace {
 
 enum class Side { in, out, both };
 
+// So many input channels are an image's: given, not chosen.
+constexpr int image_channels = 4;
+
+bool reads_image(const Subgraph& subgraph) {
+  return subgraph.is_matrix() && subgraph.input.channels <= image_channels;
+}
+
 // The subgraph with other channels; depthwise and vector work change on both sides.
 Subgraph with_channels(const Subgraph& subgraph, Side side, int channels) {
   Subgraph changed = subgraph;
@@ -36,6 +43,7 @@ int probe_distance(const Lanes& lanes) {
 ChannelAdvice advise_channels(const Estimator& estimator, const Subgraph& subgraph, Side side) {
   ChannelAdvice advice;
   advice.channels = side == Side::out ? subgraph.output.channels : subgraph.input.channels;
+  if (side != Side::out && reads_image(subgraph)) return advice;
   const int unit = side == Side::both ? 1 : subgraph.groups;
   const int reach = std::max(1, probe_distance(estimator.accelerator().lanes) / unit);
   const int today = advice.channels / unit;
@@ -58,8 +66,9 @@ ChannelAdvice advise_channels(const Estimator& estimator, const Subgraph& subgra
     const double step = rise(count);
     const double share = latency[static_cast<std::size_t>(count - first)] / count;
     // A bend of the roofline, where memory takes over from compute, rises from there on: that is no step.
-    const double around = std::max(rise(count - 1), rise(count + 1));
-    return step >= 2 * share && step >= 2 * around && 2 * step >= highest;
+    // A smooth regression ripples: what hardly differs from its neighbours is none either.
+    const double around = std::max({rise(count - 1), rise(count + 1), 0.0});
+    return step > 0 && step >= 2 * share && step >= 3 * around && 2 * step >= highest;
   };
   advice.fills = fills(today);
   if (advice.fills) return advice;
@@ -67,11 +76,15 @@ ChannelAdvice advise_channels(const Estimator& estimator, const Subgraph& subgra
     const auto i = static_cast<std::size_t>(count - first);
     return ChannelStep{count * unit, latency[i], extrapolated[i]};
   };
-  for (int count = today - 1; count >= first && !advice.down; --count) {
-    if (fills(count)) advice.down = at(count);
-  }
-  for (int count = today + 1; count <= today + reach && !advice.up; ++count) {
-    if (fills(count)) advice.up = at(count);
+  // Lanes come in fours: other steps count where there is none of these.
+  for (const int multiple : {4, 1}) {
+    const auto candidate = [&](int count) { return count * unit % multiple == 0 && fills(count); };
+    for (int count = today - 1; count >= first && !advice.down; --count) {
+      if (candidate(count)) advice.down = at(count);
+    }
+    for (int count = today + 1; count <= today + reach && !advice.up; ++count) {
+      if (candidate(count)) advice.up = at(count);
+    }
   }
   return advice;
 }
@@ -95,13 +108,20 @@ std::optional<Activation> fused_instead(const FusionRules& rules, const Subgraph
   return std::nullopt;
 }
 
-// "-48%", "+12%", "x3.1", "same".
+// "-48%", "same", "+12%".
 std::string change(double from, double to, bool extrapolated = false) {
   const double percent = 100 * (to / from - 1);
   const char* mark = extrapolated ? "?" : "";
   if (std::abs(percent) < 0.5) return fmt::format("same{}", mark);
-  if (percent < 100) return fmt::format("{:+.0f}%{}", percent, mark);
-  return fmt::format("x{:.1f}{}", to / from, mark);
+  return fmt::format("{:+.0f}%{}", percent, mark);
+}
+
+// More work than today: "32 same", "64: 4 x the work in 2.5 x the time".
+std::string more_work(const std::string& what, double work, double time, bool extrapolated) {
+  constexpr double unchanged = 1.005;
+  if (time < unchanged) return what + " " + change(1, time, extrapolated);
+  return fmt::format("{}: {:.3g} x the work in {:.3g} x the time{}", what, work, time,
+                     extrapolated ? "?" : "");
 }
 
 // "16 -48%" and "32 same"; none when no other count would help.
@@ -109,15 +129,15 @@ std::vector<std::string> steps_text(const std::optional<ChannelAdvice>& advice, 
   if (!advice) return {};
   constexpr double worth_it = 0.03;
   std::vector<std::string> steps;
-  const auto add = [&](const ChannelStep& step) {
+  if (const auto& down = advice->down; down && down->latency_ms < (1 - worth_it) * latency_ms) {
     steps.push_back(
-        fmt::format("{} {}", step.channels, change(latency_ms, step.latency_ms, step.extrapolated)));
-  };
-  if (advice->down && advice->down->latency_ms < (1 - worth_it) * latency_ms) add(*advice->down);
+        fmt::format("{} {}", down->channels, change(latency_ms, down->latency_ms, down->extrapolated)));
+  }
   // More channels are a gain where they cost less than half of their share.
-  if (advice->up) {
-    const double more = 1.0 * advice->up->channels / advice->channels - 1;
-    if (advice->up->latency_ms / latency_ms - 1 < 0.5 * more) add(*advice->up);
+  if (const auto& up = advice->up) {
+    const double work = 1.0 * up->channels / advice->channels, time = up->latency_ms / latency_ms;
+    if (time - 1 < 0.5 * (work - 1))
+      steps.push_back(more_work(std::to_string(up->channels), work, time, up->extrapolated));
   }
   return steps;
 }
@@ -155,7 +175,7 @@ Advice advise(const Estimator& estimator, const SubgraphPrediction& part) {
 std::string to_text(const Advice& advice, const SubgraphPrediction& part) {
   const double latency = part.latency_ms;
   if (advice.fused_activation) {
-    return fmt::format("{} would be fused: {}", to_string(*advice.fused_activation),
+    return fmt::format("another network: {} would be fused, {}", to_string(*advice.fused_activation),
                        change(latency, latency - advice.fusing_saves_ms));
   }
   if (part.bound == Bound::overhead) {
@@ -169,8 +189,8 @@ std::string to_text(const Advice& advice, const SubgraphPrediction& part) {
   }
   std::vector<std::string> parts;
   if (advice.dense_latency_ms) {
-    parts.push_back(
-        fmt::format("dense {}", change(latency, *advice.dense_latency_ms, advice.dense_extrapolated)));
+    const double work = part.subgraph.groups, time = *advice.dense_latency_ms / latency;
+    if (time < work) parts.push_back(more_work("dense", work, time, advice.dense_extrapolated));
   }
   const std::vector<std::string> in = steps_text(advice.in, latency), out = steps_text(advice.out, latency);
   const auto add = [&](const char* name, std::span<const std::string> steps) {
@@ -190,6 +210,10 @@ std::string to_text(const Advice& advice, const SubgraphPrediction& part) {
   constexpr double full = 0.9;
   if (part.lane_efficiency >= full) return "its lanes are full";
   if (!part.subgraph.is_matrix()) return "";
+  if (reads_image(part.subgraph)) {
+    const int channels = part.subgraph.input.channels;
+    return fmt::format("{} input channel{} lanes idle", channels, channels == 1 ? " leaves" : "s leave");
+  }
   return fmt::format("{}x{} pixels leave lanes idle", part.subgraph.output.height,
                      part.subgraph.output.width);
 }
