@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -40,6 +41,14 @@ int probe_distance(const Lanes& lanes) {
   return std::max({at_least, 2 * lanes.input_channels, 2 * lanes.output_channels, 2 * lanes.vector});
 }
 
+// Steps are expected at multiples of this: lanes come in fours, unless the file says otherwise.
+int step_granularity(const Lanes& lanes, Side side) {
+  const int stated = side == Side::in    ? lanes.input_channels
+                     : side == Side::out ? lanes.output_channels
+                                         : lanes.vector;
+  return std::gcd(4, stated);  // 4 where the file leaves them open (0)
+}
+
 ChannelAdvice advise_channels(const Estimator& estimator, const Subgraph& subgraph, Side side) {
   ChannelAdvice advice;
   advice.channels = side == Side::out ? subgraph.output.channels : subgraph.input.channels;
@@ -62,13 +71,16 @@ ChannelAdvice advise_channels(const Estimator& estimator, const Subgraph& subgra
   };
   double highest = 0;
   for (int count = first; count <= today + reach; ++count) highest = std::max(highest, rise(count));
+  const int granularity = step_granularity(estimator.accelerator().lanes, side);
   const auto fills = [&](int count) {
     const double step = rise(count);
     const double share = latency[static_cast<std::size_t>(count - first)] / count;
     // A bend of the roofline, where memory takes over from compute, rises from there on: that is no step.
-    // A smooth regression ripples: what hardly differs from its neighbours is none either.
+    // A smooth regression ripples: what hardly differs from its neighbours is none either, nor what stands at
+    // an odd count.
     const double around = std::max({rise(count - 1), rise(count + 1), 0.0});
-    return step > 0 && step >= 2 * share && step >= 3 * around && 2 * step >= highest;
+    return count * unit % granularity == 0 && step > 0 && step >= 2 * share && step >= 3 * around &&
+           2 * step >= highest;
   };
   advice.fills = fills(today);
   if (advice.fills) return advice;
@@ -76,15 +88,11 @@ ChannelAdvice advise_channels(const Estimator& estimator, const Subgraph& subgra
     const auto i = static_cast<std::size_t>(count - first);
     return ChannelStep{count * unit, latency[i], extrapolated[i]};
   };
-  // Lanes come in fours: other steps count where there is none of these.
-  for (const int multiple : {4, 1}) {
-    const auto candidate = [&](int count) { return count * unit % multiple == 0 && fills(count); };
-    for (int count = today - 1; count >= first && !advice.down; --count) {
-      if (candidate(count)) advice.down = at(count);
-    }
-    for (int count = today + 1; count <= today + reach && !advice.up; ++count) {
-      if (candidate(count)) advice.up = at(count);
-    }
+  for (int count = today - 1; count >= first && !advice.down; --count) {
+    if (fills(count)) advice.down = at(count);
+  }
+  for (int count = today + 1; count <= today + reach && !advice.up; ++count) {
+    if (fills(count)) advice.up = at(count);
   }
   return advice;
 }
