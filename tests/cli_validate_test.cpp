@@ -229,7 +229,7 @@ TEST_CASE("what was learned from some rows is judged by the others") {
             {"--fit-rows is 46"});
   f.refuses(
       "validate space.toml --known known.csv --accuracy accuracy --scores params --fit-weights known.csv",
-      {"would overwrite the known accuracies"});
+      {"would overwrite --known known.csv"});
   f.refuses("validate space.toml --known known.csv --accuracy wrong --scores params --fit-weights w.json",
             {"none of the scores agrees"});
   CHECK_FALSE(fs::exists(f.folder / "w.json"));

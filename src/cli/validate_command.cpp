@@ -162,9 +162,6 @@ int validate_scores(const Arguments& arguments) {
   const std::string path = arguments.required_text("known");
   const std::string accuracy_column = arguments.required_text("accuracy");
   const auto weights_path = arguments.text("fit-weights");
-  if (weights_path && *weights_path == path)
-    throw InputError(fmt::format(
-        "{}: --fit-weights would overwrite the known accuracies. Name another file for the weights.", path));
   // A place that cannot be written must not be found out after the work.
   if (weights_path) const OutputFile probe(*weights_path);
   const auto fit_rows = arguments.integer("fit-rows", 3, 1'000'000);
