@@ -170,7 +170,9 @@ int validate_estimator(const Arguments& arguments) {
   }
   if (!output.quiet()) {
     if (fitted > 0) note(fmt::format("{} rows that the estimator was fitted to are left out.", fitted));
-    if (measured.merged > 0) note(fmt::format("{} repeated rows were merged.", measured.merged));
+    if (measured.merged > 0)
+      note(fmt::format("{} repeated row{} merged.", measured.merged,
+                       measured.merged == 1 ? " was" : "s were"));
     if (measured.skipped > 0) note(fmt::format("{} rows without a latency were left out.", measured.skipped));
   }
   Table summary = summary_table();
