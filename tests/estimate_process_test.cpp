@@ -150,8 +150,10 @@ TEST_CASE("process: the posterior of subgraph rows is that of a dense computatio
       CHECK(process.log_factor(point, true) == doctest::Approx(mean).epsilon(1e-6).scale(1));
       if (at_point != nullptr) CHECK(*at_point == doctest::Approx(variance).epsilon(1e-6).scale(1));
       // From the nearest point alone: never surer than all points together.
-      CHECK(process.variance(point) >= variance - 1e-9);
-      CHECK(process.variance(point) <= covariance(kernel, point, point) + 1e-12);
+      const Belief belief = process.at(point, true);
+      CHECK(belief.log_factor == process.log_factor(point, true));
+      CHECK(belief.variance >= variance - 1e-9);
+      CHECK(belief.variance <= covariance(kernel, point, point) + 1e-12);
     };
     for (std::size_t p = 0; p < process.points.size(); ++p)
       check_at(process.points[p], &process.variances[p]);

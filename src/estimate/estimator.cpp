@@ -14,7 +14,7 @@ namespace {
 constexpr double extrapolation_deviation = 2;
 // Of a kind that was never measured, relative.
 constexpr double unmeasured_deviation = 0.25;
-// See GaussianProcess::novelty.
+// See Belief::novelty.
 constexpr double most_novelty = 0.5;
 
 constexpr std::size_t first_table_size = 1024;
@@ -38,27 +38,24 @@ std::uint64_t network_key(std::span<const SubgraphInstance> instances) {
   return key;
 }
 
-double Estimator::Model::corrected_ms(const Subgraph& subgraph, const Work& work, Setting setting) const {
-  const double roofline = rooflines.latency_ms(accelerator, subgraph, work);
-  if (correction.empty()) return roofline;
-  return roofline * std::exp(correction.log_factor(point_of(accelerator, subgraph, roofline),
-                                                   setting == Setting::in_network));
-}
-
 SubgraphValue Estimator::Model::value_of(const Subgraph& subgraph, Setting setting) const {
   const KindModel& model = rooflines.model_of(kind_of(subgraph));
   const Work work = work_of(subgraph);
   SubgraphValue value;
-  value.latency_ms = corrected_ms(subgraph, work, setting);
+  value.latency_ms = rooflines.latency_ms(accelerator, subgraph, work);
   value.extrapolated = &model == &rooflines.fallback || !model.covers(extents_of(subgraph, work));
   double relative = model.deviation * model.deviation;
   if (&model == &rooflines.fallback)
     relative = std::max(relative, unmeasured_deviation * unmeasured_deviation);
-  if (correction.sees(kind_of(subgraph))) {
-    const Point point = point_of(accelerator, subgraph, value.latency_ms);
-    relative = correction.variance(point) + correction.kernel.noise;
-    // Each size alone may have been measured, but nothing that is like the whole.
-    value.extrapolated |= correction.novelty(point) > most_novelty;
+  if (!correction.empty()) {
+    const Belief belief =
+        correction.at(point_of(accelerator, subgraph, value.latency_ms), setting == Setting::in_network);
+    if (belief.informed) {
+      value.latency_ms *= std::exp(belief.log_factor);
+      relative = belief.variance + correction.kernel.noise;
+      // Each size alone may have been measured, but nothing that is like the whole.
+      value.extrapolated |= belief.novelty > most_novelty;
+    }
   }
   const double scale = value.latency_ms * (value.extrapolated ? extrapolation_deviation : 1);
   value.variance = relative * scale * scale;

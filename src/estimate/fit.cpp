@@ -92,12 +92,11 @@ Unseen cross_validate(const Problem& problem, const Rooflines& fitted, const std
     GaussianProcess process;
     if (kernel != nullptr) {
       Corrected part = select(points, rows, kinds, [&](std::size_t i) { return alone || seen(i); });
-      if (part.rows.empty()) {
-      } else if (part.rows.size() > most_kernels_by_fold_rows) {
-        process = condition(*kernel, part.points, part.rows, false);
-      } else {
-        const Kernel own = fit_kernel(part.points, part.rows, kernel->components.size() > 1);
-        process = condition(own, part.points, part.rows, false);
+      if (!part.rows.empty()) {
+        const Kernel used = part.rows.size() > most_kernels_by_fold_rows
+                                ? *kernel
+                                : fit_kernel(part.points, part.rows, kernel->components.size() > 1);
+        process = condition(used, part.points, part.rows, false);
       }
     }
     std::vector<double> alone_ms(points.size(), -1), network_ms(points.size(), -1);

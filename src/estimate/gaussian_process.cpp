@@ -7,10 +7,6 @@
 
 namespace assay {
 
-bool GaussianProcess::sees(SubgraphKind kind) const {
-  return std::ranges::find(points, kind, &Point::kind) != points.end();
-}
-
 double GaussianProcess::log_factor(const Point& point, bool in_network) const {
   const bool context = in_network && !context_weights.empty();
   double sum = 0;
@@ -22,32 +18,30 @@ double GaussianProcess::log_factor(const Point& point, bool in_network) const {
   return sum;
 }
 
-double GaussianProcess::novelty(const Point& point) const {
-  // What a subgraph has to itself is known of the measured ones only, and no sign of extrapolation.
-  const auto smooth = [&](const Point& a, const Point& b) {
-    return kernel(a, b) - (a.subgraph == b.subgraph ? kernel.exact : 0);
-  };
-  const double own = smooth(point, point);
-  double most = 0;
-  for (const Point& p : points) {
-    if (p.kind != point.kind) continue;
-    const double likeness = smooth(point, p);
-    most = std::max(most, likeness * std::abs(likeness) / (own * smooth(p, p)));
-  }
-  return 1 - most;
-}
-
-double GaussianProcess::variance(const Point& point) const {
-  const double prior = kernel(point, point);
-  double least = prior;
+Belief GaussianProcess::at(const Point& point, bool in_network) const {
+  const bool context = in_network && !context_weights.empty();
+  const double prior = kernel.variance(point);
+  double most_likeness = 0;
+  Belief out;
+  out.variance = prior;
   for (std::size_t p = 0; p < points.size(); ++p) {
-    if (points[p].kind != point.kind) continue;
-    // Of what is known where point p is: slope times its variance, and what p does not tell.
-    const double at_p = kernel(points[p], points[p]);
-    const double slope = kernel(point, points[p]) / at_p;
-    least = std::min(least, prior - slope * slope * at_p + slope * slope * variances[p]);
+    const Point& known = points[p];
+    if (known.kind != point.kind) continue;
+    out.informed = true;
+    const double covariance = kernel(point, known), there = kernel.variance(known);
+    out.log_factor += weights[p] * covariance;
+    if (context) out.log_factor += context_weights[p] * kernel.context(point, known);
+    // Of what is known at the known point: slope times its variance, and what it does not tell.
+    const double slope = covariance / there;
+    out.variance = std::min(out.variance, prior - slope * slope * there + slope * slope * variances[p]);
+    // What a subgraph has to itself is known of the measured ones only, and no sign of extrapolation.
+    const double likeness = covariance - (point.subgraph == known.subgraph ? kernel.exact : 0);
+    most_likeness = std::max(
+        most_likeness, likeness * std::abs(likeness) / ((prior - kernel.exact) * (there - kernel.exact)));
   }
-  return std::max(least, 0.0);
+  out.variance = std::max(out.variance, 0.0);
+  out.novelty = 1 - most_likeness;
+  return out;
 }
 
 GaussianProcess condition(const Kernel& kernel, std::span<const Point> points,

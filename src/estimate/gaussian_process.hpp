@@ -34,6 +34,15 @@ struct Observation {
   bool contradicted() const { return weight <= 0.2; }
 };
 
+// What the process says about g at one point.
+struct Belief {
+  double log_factor = 0;
+  double variance = 0;  // from the nearest of its points: an upper bound of the posterior variance
+  // How unlike all points it is, [0, 1]: 1 less the largest squared correlation of g with g at one of them.
+  double novelty = 1;
+  bool informed = false;  // whether there is any point of this kind
+};
+
 // The fitted process.
 struct GaussianProcess {
   Kernel kernel;
@@ -43,13 +52,10 @@ struct GaussianProcess {
   std::vector<double> variances;        // posterior ones, of g at the points
 
   bool empty() const { return points.empty(); }
-  bool sees(SubgraphKind kind) const;
   // Alone, and inside of a network.
   double log_factor(const Point& point, bool in_network) const;
-  // How unlike all points it is, [0, 1]: 1 less the largest squared correlation of g with g at one of them.
-  double novelty(const Point& point) const;
-  // Of g, from the nearest of the points: an upper bound of the posterior variance.
-  double variance(const Point& point) const;
+  // The same and how sure it is, in one walk; only where variances were asked for.
+  Belief at(const Point& point, bool in_network) const;
 };
 
 // Conditions the process on `rows`, the kernel given; variances only where asked (they take as long again).

@@ -45,6 +45,12 @@ double Kernel::operator()(const Point& a, const Point& b) const {
   return sum;
 }
 
+double Kernel::variance(const Point& a) const {
+  double sum = kind + exact + trend * trend_of(*this, a.at, a.at);
+  for (const Component& component : components) sum += component.variance;
+  return sum;
+}
+
 double Kernel::context(const Point& a, const Point& b) const {
   if (a.kind != b.kind) return 0;
   return context_kind +

@@ -43,6 +43,8 @@ struct Kernel {
   double context_size = 0;  // a squared exponential over log roofline, length 2
 
   double operator()(const Point& a, const Point& b) const;
+  // (a, a), without the distance.
+  double variance(const Point& a) const;
   double context(const Point& a, const Point& b) const;
 };
 

@@ -75,9 +75,6 @@ struct Estimator::Model {
 
   SubgraphValue value_of(const Subgraph& subgraph, Setting setting) const;
   Prediction predicted(double latency_ms, double variance, bool extrapolated, const Interval& interval) const;
-
- private:
-  double corrected_ms(const Subgraph& subgraph, const Work& work, Setting setting) const;
 };
 
 }  // namespace assay

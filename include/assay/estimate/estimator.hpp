@@ -169,7 +169,7 @@ struct SampleOptions : FitOptions {
 // An estimator for an accelerator that exists as a file only: samples subgraphs of `networks` by kind (and,
 // when those are few, variations of their channels and sizes), measures them on the cycle model, fits. At
 // least one network; two to five hundred of a space serve well, so that few others leave their range. Well
-// under a second.
+// under a second on spaces whose roofline is exact; seconds where a correction has to be fitted.
 Estimator fit_from_networks(const Accelerator& accelerator, std::span<const Network> networks,
                             const SampleOptions& options = {});
 
