@@ -157,9 +157,32 @@ TEST_CASE("measurements: a column in another unit is recognised by its magnitude
       error(column(1e-8)) ==
       "m.csv: latency_ms can hardly be milliseconds: the median row would do 1.57e+16 multiply-accumulates a "
       "second, and no hardware is like that. If the column holds seconds, multiply it by 1000.");
+  CHECK(error(column(1e-6)) ==
+        "m.csv: latency_ms can hardly be milliseconds: 5 rows would take less than 10 nanoseconds. If the "
+        "column holds seconds, multiply it by 1000.");
   CHECK(error(column(1e3)).starts_with("m.csv: latency_ms can hardly be milliseconds: even the fastest"));
   // Few slow rows are no other unit: a launch may take a thousand times a tiny convolution's time.
   CHECK(error(column(1) + convolution(1, "5000"), &a) == "no error");
+}
+
+TEST_CASE("measurements: a latency that its own repeats contradict is refused") {
+  const auto read_row = [](std::string_view latency, std::string_view target) {
+    return read_timed_row(
+               [&](std::string_view column) -> std::string_view {
+                 if (column == target) return latency;
+                 return column == "min_ms" ? "2" : column == "median_ms" ? "3" : "";
+               },
+               target, "m.csv:2")
+        .latency_ms;
+  };
+  CHECK(read_row("2.5", "latency_ms") == 2.5);
+  CHECK_THROWS_WITH_AS(read_row("0.0025", "latency_ms"),
+                       "m.csv:2: latency_ms is 0.0025, which min_ms (2) and median_ms (3) contradict. Give "
+                       "all of them in milliseconds.",
+                       InputError);
+  CHECK_THROWS_AS(read_row("2500", "latency_ms"), InputError);
+  // They say nothing about another column.
+  CHECK(read_row("0.0025", "phone_s") == 2.5);
 }
 
 TEST_CASE("measurements: repeated rows become one, contradictory ones are named") {
