@@ -50,19 +50,11 @@ constexpr std::array<PartName, 6> part_names = {{{"bias", Subgraph::bias},
                                                  {"gate", Subgraph::gate}}};
 
 std::vector<std::string> names_of_kinds() {
-  std::vector<std::string> names;
-  for (int i = 0; i <= static_cast<int>(OpKind::softmax); ++i) {
-    names.emplace_back(to_string(static_cast<OpKind>(i)));
-  }
-  return names;
+  return {op_kind_names().begin(), op_kind_names().end()};
 }
 
 std::vector<std::string> names_of_activations() {
-  std::vector<std::string> names;
-  for (int i = 0; i <= static_cast<int>(Activation::gelu); ++i) {
-    names.emplace_back(to_string(static_cast<Activation>(i)));
-  }
-  return names;
+  return {activation_names().begin(), activation_names().end()};
 }
 
 // One row of the file, with the place for messages.

@@ -2,8 +2,9 @@
 
 #include "assay/base/error.hpp"
 #include "assay/base/file.hpp"
-#include "assay/network/json.hpp"
 #include "assay/space/codec.hpp"
+
+#include "model_file.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -88,14 +89,14 @@ Workload::Workload(const Arguments& arguments) {
   source_ = arguments.positionals()[0];
   const int selections = arguments.flag("candidates") + arguments.flag("candidate") +
                          arguments.flag("sample") + arguments.flag("all");
-  if (source_.ends_with(".json")) {
+  if (is_model_file(source_)) {
     if (selections > 0) {
       throw InputError(
           fmt::format("assay {}: {} is one network, not a space. Leave --candidates, --candidate, --sample "
                       "and --all out.",
                       command, source_));
     }
-    network_ = network_from_json(read_file(source_), source_);
+    network_ = load_model(source_).network;
     columns_ = {"network"};
     count_ = 1;
     return;

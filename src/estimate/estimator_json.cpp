@@ -211,8 +211,8 @@ ordered_json to_json(const GaussianProcess& process) {
 
 GaussianProcess read_process(const JsonObject& json, const Accelerator& accelerator,
                              const Rooflines& rooflines) {
-  constexpr int kinds = static_cast<int>(OpKind::softmax) + 1;
-  constexpr int activations = static_cast<int>(Activation::gelu) + 1;
+  const auto kinds = static_cast<int>(op_kind_names().size());
+  const auto activations = static_cast<int>(activation_names().size());
   json.expect_keys({"kind", "exact", "noise", "trend", "middle", "spread", "context_kind", "context_size",
                     "components", "points"});
   GaussianProcess process;

@@ -2,6 +2,7 @@
 
 #include "assay/base/error.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@ namespace {
 
 // Larger tensors cannot come from a meaningful image network; the limits keep all products inside 64 bits.
 constexpr std::int64_t max_extent = 1 << 20;
+constexpr std::int64_t max_features = 1 << 28;  // of a flattened tensor
 constexpr std::int64_t max_elements = std::int64_t{1} << 40;
 
 std::string text(Shape s) {
@@ -28,8 +30,9 @@ class ShapeInference {
     if (out.channels < 1 || out.height < 1 || out.width < 1) {
       fail(fmt::format("its output would be {}", text(out)), "Give it at least one channel and one pixel");
     }
-    if (out.channels > max_extent || out.height > max_extent || out.width > max_extent ||
-        out.elements() > max_elements) {
+    const bool flat = op_.kind == OpKind::flatten || op_.kind == OpKind::outputs;
+    if (out.channels > (flat ? max_features : max_extent) || out.height > max_extent ||
+        out.width > max_extent || out.elements() > max_elements) {
       fail(fmt::format("its output of {} is larger than any network that assay handles", text(out)),
            "Check the sizes");
     }
@@ -44,7 +47,7 @@ class ShapeInference {
   }
 
   void check_input_count() const {
-    const bool many = op_.kind == OpKind::add || op_.kind == OpKind::concat;
+    const bool many = op_.kind == OpKind::add || op_.kind == OpKind::concat || op_.kind == OpKind::outputs;
     const std::size_t least = op_.kind == OpKind::input      ? 0
                               : op_.kind == OpKind::multiply ? 2
                               : op_.kind == OpKind::add      ? 2
@@ -61,6 +64,7 @@ class ShapeInference {
       case OpKind::input:
         break;
       case OpKind::convolution:
+      case OpKind::transposed_convolution:
         if (op_.channels < 1)
           fail(fmt::format("it has {} output channels", op_.channels), "Give it at least 1");
         if (op_.groups < 1 || x.channels % op_.groups != 0 || op_.channels % op_.groups != 0) {
@@ -68,7 +72,7 @@ class ShapeInference {
                            op_.channels),
                "Choose a group count that divides both");
         }
-        return window(op_.channels);
+        return op_.kind == OpKind::convolution ? window(op_.channels) : transposed_window(op_.channels);
       case OpKind::linear:
         if (op_.channels < 1)
           fail(fmt::format("it has {} output features", op_.channels), "Give it at least 1");
@@ -81,6 +85,13 @@ class ShapeInference {
       case OpKind::batch_norm:
       case OpKind::activation:
       case OpKind::softmax:
+      case OpKind::layer_norm:
+        return x;
+      case OpKind::channel_shuffle:
+        if (op_.groups < 1 || x.channels % op_.groups != 0) {
+          fail(fmt::format("{} groups do not divide {} channels", op_.groups, x.channels),
+               "Choose a group count that divides them");
+        }
         return x;
       case OpKind::global_max_pool:
       case OpKind::global_average_pool:
@@ -122,8 +133,12 @@ class ShapeInference {
         }
         return {op_.channels, x.height, x.width};
       case OpKind::flatten:
-        if (x.elements() > max_extent) fail("it has too many features", "Pool before flattening");
-        return {static_cast<std::int32_t>(x.elements()), 1, 1};
+      case OpKind::outputs: {
+        std::int64_t features = 0;
+        for (const Shape& shape : in_) features += shape.elements();
+        if (features > max_features) fail("it has too many features", "Pool before flattening");
+        return {static_cast<std::int32_t>(features), 1, 1};
+      }
       case OpKind::resize:
         return {x.channels, op_.resize_height, op_.resize_width};
       case OpKind::zero: {
@@ -161,6 +176,30 @@ class ShapeInference {
              "Choose less padding");
       }
       return static_cast<std::int32_t>((padded - reach) / stride + 1);
+    };
+    return {channels,
+            extent(in_[0].height, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top, w.pad_bottom, "height"),
+            extent(in_[0].width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left, w.pad_right, "width")};
+  }
+
+  Shape transposed_window(std::int32_t channels) const {
+    const Window& w = op_.window;
+    const auto extent = [&](std::int64_t size, std::int64_t kernel, std::int64_t stride,
+                            std::int64_t dilation, std::int64_t before, std::int64_t after,
+                            const char* axis) {
+      const std::int64_t reach = dilation * (kernel - 1) + 1;
+      // More added rows than that would be rows that no input pixel reaches.
+      const std::int64_t most_added = std::max(stride, dilation) - 1;
+      if (kernel < 1 || stride < 1 || dilation < 1 || before < 0 || before >= reach || after >= reach ||
+          after < -most_added) {
+        fail(fmt::format(
+                 "kernel {}, stride {}, dilation {} and padding {}/{} along its {} are not a valid window",
+                 kernel, stride, dilation, before, after, axis),
+             "Kernel, stride and dilation are at least 1, padding is smaller than the dilated kernel, and "
+             "added rows are fewer than the stride");
+      }
+      const std::int64_t out = (size - 1) * stride + reach - before - after;
+      return static_cast<std::int32_t>(std::clamp<std::int64_t>(out, 0, max_extent + 1));
     };
     return {channels,
             extent(in_[0].height, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top, w.pad_bottom, "height"),

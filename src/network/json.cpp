@@ -21,7 +21,8 @@ using OrderedJson = nlohmann::ordered_json;
 constexpr int format_version = 1;
 
 bool has_window(OpKind kind) {
-  return kind == OpKind::convolution || kind == OpKind::max_pool || kind == OpKind::average_pool;
+  return kind == OpKind::convolution || kind == OpKind::transposed_convolution || kind == OpKind::max_pool ||
+         kind == OpKind::average_pool;
 }
 
 void write_attributes(OrderedJson& out, const Operator& op) {
@@ -51,7 +52,8 @@ void write_attributes(OrderedJson& out, const Operator& op) {
   }
   if (op.kind == OpKind::resize) out["mode"] = to_string(op.resize_mode);
   if (op.kind == OpKind::activation && op.parameter != 0) out["slope"] = exact_number(op.parameter);
-  if (op.kind == OpKind::batch_norm && op.parameter != 0) out["epsilon"] = exact_number(op.parameter);
+  const bool norm = op.kind == OpKind::batch_norm || op.kind == OpKind::layer_norm;
+  if (norm && op.parameter != 0) out["epsilon"] = exact_number(op.parameter);
 }
 
 // Reads a JSON document member by member and names the place of everything that is wrong.
@@ -125,6 +127,10 @@ class Reader {
   const std::string& source_;
 };
 
+std::vector<std::string> texts(std::span<const std::string_view> names) {
+  return {names.begin(), names.end()};
+}
+
 std::vector<std::string> known_keys(OpKind kind) {
   std::vector<std::string> keys = {"name", "kind", "inputs"};
   const auto add = [&](std::initializer_list<const char*> more) {
@@ -132,12 +138,14 @@ std::vector<std::string> known_keys(OpKind kind) {
   };
   switch (kind) {
     case OpKind::convolution:
+    case OpKind::transposed_convolution:
       add({"channels", "groups", "bias", "kernel", "stride", "dilation", "padding"});
       break;
     case OpKind::linear:
       add({"channels", "bias"});
       break;
     case OpKind::batch_norm:
+    case OpKind::layer_norm:
       add({"epsilon"});
       break;
     case OpKind::activation:
@@ -148,6 +156,9 @@ std::vector<std::string> known_keys(OpKind kind) {
       [[fallthrough]];
     case OpKind::max_pool:
       add({"kernel", "stride", "dilation", "padding"});
+      break;
+    case OpKind::channel_shuffle:
+      add({"groups"});
       break;
     case OpKind::slice:
       add({"channels", "begin"});
@@ -184,21 +195,19 @@ Operator read_operator(const Reader& reader, const Json& json, OpKind kind, cons
     if (key == "slope" || key == "epsilon") op.parameter = reader.real(value, place);
     if (key == "mode") {
       const std::string mode = reader.string(value, place);
-      if (mode != "nearest" && mode != "bilinear") {
-        reader.fail(place, fmt::format("the mode \"{}\" is unknown", mode), "Known are: nearest, bilinear.");
+      const auto known = resize_mode_from(mode);
+      if (!known) {
+        reader.fail(place, fmt::format("the mode \"{}\" is unknown", mode),
+                    Reader::trimmed(suggestion(mode, texts(resize_mode_names()))));
       }
-      op.resize_mode = mode == "nearest" ? ResizeMode::nearest : ResizeMode::bilinear;
+      op.resize_mode = *known;
     }
     if (key == "function") {
       const std::string name = reader.string(value, place);
       const auto function = activation_from(name);
       if (!function) {
-        std::vector<std::string> known;
-        for (int i = 0; i <= static_cast<int>(Activation::gelu); ++i) {
-          known.emplace_back(to_string(static_cast<Activation>(i)));
-        }
         reader.fail(place, fmt::format("the activation \"{}\" is unknown", name),
-                    Reader::trimmed(suggestion(name, known)));
+                    Reader::trimmed(suggestion(name, texts(activation_names()))));
       }
       op.activation = *function;
     }
@@ -319,11 +328,8 @@ Network network_from_json(std::string_view text, const std::string& source) {
       const std::string kind_name = reader.string(reader.member(item, "kind", where), where + ", \"kind\"");
       const auto kind = op_kind_from(kind_name);
       if (!kind || kind == OpKind::input) {
-        std::vector<std::string> known;
-        for (int k = 1; k <= static_cast<int>(OpKind::softmax); ++k)
-          known.emplace_back(to_string(static_cast<OpKind>(k)));
         reader.fail(where, fmt::format("the operator kind \"{}\" is unknown", kind_name),
-                    Reader::trimmed(suggestion(kind_name, known)));
+                    Reader::trimmed(suggestion(kind_name, texts(op_kind_names().subspan(1)))));
       }
       reader.check_keys(item, known_keys(*kind), where);
       std::vector<OpId> inputs;

@@ -5,13 +5,15 @@ namespace assay {
 std::int64_t Network::parameters(OpId id) const {
   const Operator& o = op(id);
   switch (o.kind) {
-    case OpKind::convolution: {
+    case OpKind::convolution:
+    case OpKind::transposed_convolution: {
       const std::int64_t in = shape(inputs(id)[0]).channels;
       return o.channels * (in / o.groups) * o.window.kernel_h * o.window.kernel_w + (o.bias ? o.channels : 0);
     }
     case OpKind::linear:
       return shape(inputs(id)[0]).elements() * o.channels + (o.bias ? o.channels : 0);
     case OpKind::batch_norm:
+    case OpKind::layer_norm:
       return 2 * std::int64_t{shape(id).channels};
     default:
       return 0;
@@ -25,6 +27,10 @@ std::int64_t Network::macs(OpId id) const {
       const std::int64_t in = shape(inputs(id)[0]).channels;
       return shape(id).elements() * (in / o.groups) * o.window.kernel_h * o.window.kernel_w;
     }
+    case OpKind::transposed_convolution:
+      // Every input pixel is multiplied with the whole kernel.
+      return shape(inputs(id)[0]).elements() * (o.channels / o.groups) * o.window.kernel_h *
+             o.window.kernel_w;
     case OpKind::linear:
       return shape(inputs(id)[0]).elements() * o.channels;
     default:

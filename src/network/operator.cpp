@@ -6,18 +6,36 @@ namespace assay {
 namespace {
 
 // Names in enumerator order; also what network JSON and space files say.
-constexpr std::array<std::string_view, 17> kind_names = {
-    "input",        "convolution",     "linear",
-    "batch_norm",   "activation",      "max_pool",
-    "average_pool", "global_max_pool", "global_average_pool",
-    "add",          "multiply",        "concat",
-    "slice",        "flatten",         "resize",
-    "zero",         "softmax"};
-static_assert(kind_names.size() == static_cast<std::size_t>(OpKind::softmax) + 1);
+constexpr std::array<std::string_view, 21> kinds = {"input",
+                                                    "convolution",
+                                                    "linear",
+                                                    "batch_norm",
+                                                    "activation",
+                                                    "max_pool",
+                                                    "average_pool",
+                                                    "global_max_pool",
+                                                    "global_average_pool",
+                                                    "add",
+                                                    "multiply",
+                                                    "concat",
+                                                    "slice",
+                                                    "flatten",
+                                                    "resize",
+                                                    "zero",
+                                                    "softmax",
+                                                    "transposed_convolution",
+                                                    "channel_shuffle",
+                                                    "layer_norm",
+                                                    "outputs"};
+static_assert(kinds.size() == static_cast<std::size_t>(OpKind::outputs) + 1);
 
-constexpr std::array<std::string_view, 9> activation_names = {
+constexpr std::array<std::string_view, 9> activations = {
     "relu", "relu6", "leaky_relu", "h_swish", "h_sigmoid", "silu", "sigmoid", "tanh", "gelu"};
-static_assert(activation_names.size() == static_cast<std::size_t>(Activation::gelu) + 1);
+static_assert(activations.size() == static_cast<std::size_t>(Activation::gelu) + 1);
+
+constexpr std::array<std::string_view, 4> resize_modes = {"nearest", "bilinear", "nearest_floor",
+                                                          "bilinear_align_corners"};
+static_assert(resize_modes.size() == static_cast<std::size_t>(ResizeMode::bilinear_align_corners) + 1);
 
 template <class Enum, std::size_t n>
 std::optional<Enum> find(const std::array<std::string_view, n>& names, std::string_view name) {
@@ -44,19 +62,31 @@ Window Window::square(int kernel, int stride, int dilation) {
 }
 
 std::string_view to_string(OpKind kind) {
-  return kind_names[static_cast<std::size_t>(kind)];
+  return kinds[static_cast<std::size_t>(kind)];
 }
 std::string_view to_string(Activation activation) {
-  return activation_names[static_cast<std::size_t>(activation)];
+  return activations[static_cast<std::size_t>(activation)];
 }
 std::string_view to_string(ResizeMode mode) {
-  return mode == ResizeMode::nearest ? "nearest" : "bilinear";
+  return resize_modes[static_cast<std::size_t>(mode)];
 }
 std::optional<OpKind> op_kind_from(std::string_view name) {
-  return find<OpKind>(kind_names, name);
+  return find<OpKind>(kinds, name);
 }
 std::optional<Activation> activation_from(std::string_view name) {
-  return find<Activation>(activation_names, name);
+  return find<Activation>(activations, name);
+}
+std::optional<ResizeMode> resize_mode_from(std::string_view name) {
+  return find<ResizeMode>(resize_modes, name);
+}
+std::span<const std::string_view> op_kind_names() {
+  return kinds;
+}
+std::span<const std::string_view> activation_names() {
+  return activations;
+}
+std::span<const std::string_view> resize_mode_names() {
+  return resize_modes;
 }
 
 }  // namespace assay

@@ -11,6 +11,7 @@ namespace {
 bool keeps_zero(const Operator& op) {
   switch (op.kind) {
     case OpKind::convolution:
+    case OpKind::transposed_convolution:
     case OpKind::linear:
       return !op.bias;
     case OpKind::activation:
@@ -20,6 +21,20 @@ bool keeps_zero(const Operator& op) {
       return false;
     default:
       return true;
+  }
+}
+
+bool changes_nothing(const Operator& op, Shape in, Shape out) {
+  switch (op.kind) {
+    case OpKind::flatten:
+    case OpKind::slice:
+    case OpKind::resize:
+    case OpKind::outputs:  // of one flat result
+      return in == out;
+    case OpKind::channel_shuffle:
+      return op.groups == 1 || op.groups == in.channels;
+    default:
+      return false;
   }
 }
 
@@ -40,7 +55,8 @@ std::uint64_t hash_attributes(const Operator& op, Shape out) {
                        static_cast<std::uint64_t>(op.resize_mode) << 16 | std::uint64_t{op.bias} << 24 |
                        std::uint64_t{op.count_include_pad} << 25,
                    hash_shape(out));
-  if (op.kind == OpKind::convolution || op.kind == OpKind::max_pool || op.kind == OpKind::average_pool) {
+  if (op.kind == OpKind::convolution || op.kind == OpKind::transposed_convolution ||
+      op.kind == OpKind::max_pool || op.kind == OpKind::average_pool) {
     const Window& w = op.window;
     h = hash_combine(h, pack(w.kernel_h, w.kernel_w));
     h = hash_combine(h, pack(w.stride_h, w.stride_w));
@@ -48,6 +64,7 @@ std::uint64_t hash_attributes(const Operator& op, Shape out) {
     h = hash_combine(h, pack(w.pad_top, w.pad_left) ^ std::rotl(pack(w.pad_bottom, w.pad_right), 16));
     h = hash_combine(h, static_cast<std::uint64_t>(op.groups));
   }
+  if (op.kind == OpKind::channel_shuffle) h = hash_combine(h, static_cast<std::uint64_t>(op.groups));
   if (op.kind == OpKind::slice) h = hash_combine(h, static_cast<std::uint64_t>(op.slice_begin));
   if (op.parameter != 0) h = hash_combine(h, std::bit_cast<std::uint32_t>(op.parameter));
   return h;
@@ -91,10 +108,7 @@ OpId Resolution::representative_of(const Network& network, OpId id) {
   if (keeps_zero(op) && (op.kind == OpKind::multiply ? zeros > 0 : zeros == in.size())) return zero;
   if (op.kind == OpKind::add && in.size() == 1) return in[0];
 
-  const bool changes_nothing =
-      (op.kind == OpKind::flatten || op.kind == OpKind::slice || op.kind == OpKind::resize) &&
-      in[0] != zero && network.shape(id) == network.shape(in[0]);
-  if (changes_nothing) return in[0];
+  if (in[0] != zero && changes_nothing(op, network.shape(in[0]), network.shape(id))) return in[0];
   if (op.has_parameters() || in[0] == zero) return id;
 
   // An equal operator without parameters on the same inputs computes the same values: relu(x) written twice

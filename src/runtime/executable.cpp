@@ -200,6 +200,31 @@ void Executable::get_gradient(std::size_t index, std::span<float> plain) const {
   load_parameter(implementation_->worker, tensor, tensor.gradient, plain.data());
 }
 
+void Executable::set_weights(const Weights& weights) {
+  auto from = weights.begin();
+  for (std::size_t i = 0; i < implementation_->compiled.parameters.size(); ++i) {
+    const ParameterTensor& tensor = implementation_->compiled.parameters[i];
+    const auto is_it = [&](const WeightTensor& w) { return w.op == tensor.op && w.role == tensor.role; };
+    from = std::find_if(from, weights.end(), is_it);
+    if (from == weights.end()) {
+      throw InternalError(fmt::format("The weights hold no tensor {} of operator {}, or not in its place.",
+                                      static_cast<int>(tensor.role), tensor.op));
+    }
+    set_parameter(i, from->values);
+  }
+}
+
+Weights Executable::weights() const {
+  Weights result;
+  for (std::size_t i = 0; i < implementation_->compiled.parameters.size(); ++i) {
+    const ParameterTensor& tensor = implementation_->compiled.parameters[i];
+    std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
+    get_parameter(i, values);
+    result.push_back({tensor.op, tensor.role, std::move(values)});
+  }
+  return result;
+}
+
 std::span<float> Executable::input() {
   const Compiled& c = implementation_->compiled;
   return {implementation_->placed_program().data(c.input),

@@ -39,8 +39,8 @@ class Network {
   const std::string& title() const { return title_; }
 
   // Learned parameters of every declared operator, dead ones included, as training frameworks count them:
-  // convolution and linear weights and biases, batch-norm scale and shift (running statistics are not
-  // parameters).
+  // weights and biases of convolutions and linear operators, scale and shift of norms (running statistics
+  // are not parameters).
   std::int64_t parameters() const { return parameters_; }
   // Multiply-accumulates of convolutions and linear operators for one image; elementwise work and pooling
   // count nothing.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace assay {
@@ -39,6 +40,10 @@ enum class OpKind : std::uint8_t {
   resize,    // to `resize_height` x `resize_width`, half-pixel centres (oneDNN, PyTorch align_corners=False)
   zero,      // a zero tensor of `channels` channels; height and width are the input's / stride, or resize_*
   softmax,   // over channels
+  transposed_convolution,  // the gradient of a convolution as an operator (ConvTranspose); see Window
+  channel_shuffle,         // output channel j * groups + i is input channel i * (channels / groups) + j
+  layer_norm,              // over the channels of each pixel; per-channel scale and shift
+  outputs,  // several results of a network as one: all inputs flattened, one behind the other; takes no time
 };
 
 enum class Activation : std::uint8_t {
@@ -53,9 +58,17 @@ enum class Activation : std::uint8_t {
   gelu,  // exact, 0.5 x (1 + erf(x / sqrt 2))
 };
 
-enum class ResizeMode : std::uint8_t { nearest, bilinear };
+// Output pixel o of `out` reads the input of `in` pixels at
+enum class ResizeMode : std::uint8_t {
+  nearest,                 // (o + 1/2) in / out - 1/2, the pixel whose area that is in (oneDNN; Keras)
+  bilinear,                // the same point, clamped at the borders (PyTorch's align_corners=False)
+  nearest_floor,           // floor(o in / out) (PyTorch's "nearest", TensorFlow 1)
+  bilinear_align_corners,  // o (in - 1) / (out - 1): the corner pixels stay in the corners
+};
 
-// Kernel geometry of convolutions and pools, in pixels.
+// Kernel geometry of convolutions and pools, in pixels. A transposed convolution of the same window maps
+// shapes the other way: its output is (size - 1) stride + dilation (kernel - 1) + 1 - paddings, and its
+// bottom and right padding may be negative, which adds rows and columns there (PyTorch's output_padding).
 struct Window {
   std::int32_t kernel_h = 1, kernel_w = 1;
   std::int32_t stride_h = 1, stride_w = 1;
@@ -72,18 +85,19 @@ struct Operator {
   OpKind kind = OpKind::input;
   Activation activation = Activation::relu;          // activation
   ResizeMode resize_mode = ResizeMode::nearest;      // resize
-  bool bias = false;                                 // convolution, linear
+  bool bias = false;                                 // convolution, linear, transposed_convolution
   bool count_include_pad = false;                    // average_pool: divide by the whole kernel area
-  std::int32_t channels = 0;                         // output channels: convolution, linear, slice, zero
-  std::int32_t groups = 1;                           // convolution
+  std::int32_t channels = 0;                         // output channels: convolutions, linear, slice, zero
+  std::int32_t groups = 1;                           // convolutions, channel_shuffle
   std::int32_t slice_begin = 0;                      // slice
   std::int32_t resize_height = 0, resize_width = 0;  // resize; zero: where not 0
-  float parameter = 0;  // leaky_relu: slope; batch_norm: epsilon (PyTorch's 1e-5 where 0)
-  Window window = {};   // convolution, max_pool, average_pool; zero uses its stride
+  float parameter = 0;  // leaky_relu: slope; batch_norm, layer_norm: epsilon (PyTorch's 1e-5 where 0)
+  Window window = {};   // convolutions, max_pool, average_pool; zero uses its stride
 
   bool is_commutative() const { return kind == OpKind::add || kind == OpKind::multiply; }
   bool has_parameters() const {
-    return kind == OpKind::convolution || kind == OpKind::linear || kind == OpKind::batch_norm;
+    return kind == OpKind::convolution || kind == OpKind::linear || kind == OpKind::batch_norm ||
+           kind == OpKind::transposed_convolution || kind == OpKind::layer_norm;
   }
   friend bool operator==(const Operator&, const Operator&) = default;
 };
@@ -93,5 +107,10 @@ std::string_view to_string(Activation activation);
 std::string_view to_string(ResizeMode mode);
 std::optional<OpKind> op_kind_from(std::string_view name);
 std::optional<Activation> activation_from(std::string_view name);
+std::optional<ResizeMode> resize_mode_from(std::string_view name);
+// Every name there is, for messages.
+std::span<const std::string_view> op_kind_names();
+std::span<const std::string_view> activation_names();
+std::span<const std::string_view> resize_mode_names();
 
 }  // namespace assay

@@ -8,6 +8,7 @@
 
 #include "assay/base/random.hpp"
 #include "assay/network/network.hpp"
+#include "assay/network/weights.hpp"
 
 #include <cstdint>
 #include <exception>
@@ -98,11 +99,9 @@ struct CompileOptions {
   std::int64_t cache_bytes = std::int64_t{1} << 19;
 };
 
-enum class ParameterRole : std::uint8_t { weight, bias, scale, shift, running_mean, running_variance };
-
 // One parameter tensor. `value` and `gradient` are in the runtime's own layout, the same for both, padding
-// zero: elementwise updates and sums (SGD, |w g|) work on them directly. Plain layouts: convolution {out, in
-// / groups, kh, kw}, linear {out, in}, others {channels}.
+// zero: elementwise updates and sums (SGD, |w g|) work on them directly. `dims` is the plain layout, see
+// parameter_dims.
 struct Parameter {
   OpId op = 0;
   ParameterRole role = ParameterRole::weight;
@@ -167,6 +166,10 @@ class Executable {
   void set_parameter(std::size_t index, std::span<const float> plain);
   void get_parameter(std::size_t index, std::span<float> plain) const;
   void get_gradient(std::size_t index, std::span<float> plain) const;
+  // All of them at once. Weights of operators that have no parameters here are left out; throws InternalError
+  // when one of those that are here is missing or of another size.
+  void set_weights(const Weights& weights);
+  Weights weights() const;
 
   // The input batch, plain NCHW: write before forward. The view stays valid for the executable's life.
   std::span<float> input();
