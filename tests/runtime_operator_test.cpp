@@ -36,6 +36,55 @@ TEST_CASE("batch norm with batch and running statistics") {
   }
 }
 
+TEST_CASE("layer norm over the channels of each pixel") {
+  for (const int channels : {1, 3, 8, 16, 17, 24, 96, 100}) {
+    for (const int batch : {1, 4}) {
+      for (const auto& [height, width] : {std::pair{1, 1}, {2, 3}, {5, 5}, {9, 7}}) {
+        for (const float epsilon : {0.0f, 1e-6f, 0.1f}) {
+          // The deviation of one channel is zero, and so is its gradient: nothing but rounding, which a small
+          // epsilon amplifies.
+          if (channels == 1 && epsilon < 0.1f) continue;
+          const Network network = around({channels, height, width}, [&](NetworkBuilder& b, OpId x) {
+            return b.add({.kind = OpKind::layer_norm, .parameter = epsilon}, {x}, "ln");
+          });
+          compare_with_reference(
+              worker(), network, everything(batch),
+              fmt::format("layer norm {} of {}x{}, batch {}", channels, height, width, batch), 13);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("layer norm in the place of what only it reads") {
+  NetworkBuilder b({17, 6, 5});
+  OpId x = b.convolution(0, 40, Window::square(3), "conv");
+  x = b.add({.kind = OpKind::layer_norm}, {x}, "ln");
+  const Network network = std::move(b).finish(b.convolution(x, 8, Window{}, "out"));
+  CompileOptions forward;
+  forward.batch = 3;
+  compare_with_reference(worker(), network, forward, "in place", 14);
+  compare_with_reference(worker(), network, everything(3), "kept for the way back", 14);
+  CompileOptions parameters = everything(3);
+  parameters.input_gradient = false;
+  compare_with_reference(worker(), network, parameters, "parameters only", 14);
+}
+
+TEST_CASE("layer norm keeps its precision where the mean dwarfs the deviation") {
+  NetworkBuilder b({100, 3, 3});
+  const OpId y = b.add({.kind = OpKind::layer_norm}, {0}, "ln");
+  const Network network = std::move(b).finish(y);
+  Executable executable(worker(), network, {});
+  executable.initialise(Initialisation::standard_normal, 1, 1);
+  Reference reference(network, 1, BatchNormMode::batch_statistics);
+  reference.parameters[{y, ParameterRole::scale}] = Doubles(100, 1.0);
+  const std::vector<float> input = random_floats(100 * 9, 5, 1000.0f, 1.0f);
+  std::copy(input.begin(), input.end(), executable.input().begin());
+  executable.forward();
+  reference.forward(widened(input));
+  CHECK(difference(executable.output(), reference.values[1]) < 2e-4);
+}
+
 TEST_CASE("batch norm keeps its precision where the mean dwarfs the deviation") {
   NetworkBuilder b({16, 8, 8});
   const OpId y = b.batch_norm(0, "bn");
@@ -193,8 +242,33 @@ TEST_CASE("flatten") {
   }
 }
 
+TEST_CASE("channel shuffle") {
+  for (const auto& [channels, groups] :
+       {std::pair{16, 2}, {24, 3}, {116, 2}, {17, 17}, {17, 1}, {6, 2}, {100, 4}, {96, 8}}) {
+    for (const auto& [height, width] : {std::pair{1, 1}, {5, 7}, {9, 8}}) {
+      const Network network = around({channels, height, width}, [&, g = groups](NetworkBuilder& b, OpId x) {
+        return b.add({.kind = OpKind::channel_shuffle, .groups = g}, {x}, "shuffle");
+      });
+      compare_with_reference(worker(), network, everything(3),
+                             fmt::format("shuffle {} of {} channels", groups, channels), 45);
+    }
+  }
+}
+
+TEST_CASE("outputs") {
+  for (const Shape shape : {Shape{16, 3, 4}, {17, 2, 5}, {24, 1, 1}}) {
+    const Network network = around(shape, [](NetworkBuilder& b, OpId x) {
+      const OpId pooled = b.global_average_pool(x, "pooled");
+      const OpId other = b.activation(x, Activation::tanh, "other");
+      return b.add({.kind = OpKind::outputs}, {pooled, x, other, x}, "outputs");
+    });
+    compare_with_reference(worker(), network, everything(3), "outputs", 46);
+  }
+}
+
 TEST_CASE("resize") {
-  for (const ResizeMode mode : {ResizeMode::nearest, ResizeMode::bilinear}) {
+  for (const ResizeMode mode : {ResizeMode::nearest, ResizeMode::bilinear, ResizeMode::nearest_floor,
+                                ResizeMode::bilinear_align_corners}) {
     for (const auto& [height, width] : {std::pair{10, 14}, {3, 4}, {5, 7}, {8, 3}, {1, 1}, {13, 29}}) {
       const Network network = around({17, 5, 7}, [&, h = height, w = width](NetworkBuilder& b, OpId x) {
         return b.add({.kind = OpKind::resize, .resize_mode = mode, .resize_height = h, .resize_width = w},

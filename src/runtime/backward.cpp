@@ -144,7 +144,9 @@ BufferId Backward::gathered(OpId tensor, const Extent& extent, std::optional<Act
 void Backward::emit(const Group& group) {
   if (group.kind == OpKind::convolution || group.kind == OpKind::linear) return emit_contraction(group);
   if (group.kind == OpKind::add) return emit_affine_sum(group);
-  emit_other(group, gathered(group.output, extent_of(group.output), std::nullopt, no_buffer));
+  const BufferId dy = gathered(group.output, extent_of(group.output), std::nullopt, no_buffer);
+  if (group.kind == OpKind::layer_norm) return emit_layer_norm(group, dy);
+  emit_other(group, dy);
 }
 
 void Backward::emit_contraction(const Group& group) {
@@ -243,6 +245,17 @@ void Backward::emit_affine_sum(const Group& group) {
   }
 }
 
+void Backward::emit_layer_norm(const Group& group, BufferId dy) {
+  const OpId source = group.inputs[0].source;
+  const BufferId x = l_.blocked(source).buffer;
+  const BufferId dx = wanted(source) ? contribute(source) : no_buffer;
+  Program::Access access{.reads = {x, dy}, .writes = {}};
+  if (dx != no_buffer) access.writes.push_back(dx);
+  program_.emit(group.op,
+                make_layer_norm_gradient(l_.layer_norm_of(group), x, dy, dx, l_.options().weight_gradients),
+                std::move(access));
+}
+
 void Backward::emit_other(const Group& group, BufferId dy) {
   const Operator& op = l_.network().op(group.op);
   const Value y = l_.blocked(group.output);
@@ -254,6 +267,7 @@ void Backward::emit_other(const Group& group, BufferId dy) {
     const Value& x = in[i];
     const int part_begin = begin;
     if (group.kind == OpKind::concat) begin += x.extent.channels;
+    if (group.kind == OpKind::outputs) begin += static_cast<int>(x.extent.elements());
     if (!wanted(source)) continue;
     const BufferId dx = contribute(source);
     std::vector<BufferId> reads{dy};
@@ -285,8 +299,12 @@ void Backward::emit_other(const Group& group, BufferId dy) {
       case OpKind::slice:
         kernel = make_concat({{dy, y.extent, part_begin}}, dx, x.extent);
         break;
+      case OpKind::channel_shuffle:
+        kernel = make_channel_shuffle(x.extent.channels / op.groups, x.extent, dy, dx);
+        break;
       case OpKind::flatten:
-        kernel = make_unflatten(dy, dx, x.extent);
+      case OpKind::outputs:
+        kernel = make_unflatten(dy, y.extent, {dx, x.extent, part_begin});
         break;
       case OpKind::resize:
         kernel = make_resize_gradient(op.resize_mode, x.extent, y.extent, dy, dx);

@@ -27,6 +27,7 @@ class Backward {
   void emit(const Group& group);
   void emit_contraction(const Group& group);
   void emit_affine_sum(const Group& group);
+  void emit_layer_norm(const Group& group, BufferId dy);
   void emit_other(const Group& group, BufferId dy);
   void settle(OpId tensor);
   BufferId gathered(OpId tensor, const Extent& extent, std::optional<ActivationFunction> activation,

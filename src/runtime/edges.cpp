@@ -37,43 +37,40 @@ class Unpack : public Kernel {
 // The flattened tensor has one pixel, so its channels in their blocks are the plain order, padded at the end.
 class Flatten : public Kernel {
  public:
-  Flatten(BufferId x, BufferId y, const Extent& extent)
-      : x_(x), y_(y), extent_(extent), padded_(round_up(static_cast<int>(extent.elements()), block_size())) {}
+  Flatten(std::vector<Part> parts, BufferId y, const Extent& y_extent)
+      : parts_(std::move(parts)), y_(y), extent_(y_extent) {}
 
   void run(const Frame& frame) override {
-    const float* x = frame[x_];
     float* y = frame[y_];
-    for (int n = 0; n < frame.images; ++n, x += extent_.floats(), y += padded_) {
-      unpack_images(x, y, 1, extent_);
-      std::fill(y + extent_.elements(), y + padded_, 0.0f);
+    for (int n = 0; n < frame.images; ++n, y += extent_.floats()) {
+      for (const Part& part : parts_)
+        unpack_images(frame[part.buffer] + n * part.extent.floats(), y + part.begin, 1, part.extent);
+      std::fill(y + extent_.channels, y + extent_.padded, 0.0f);
     }
   }
 
  private:
-  BufferId x_, y_;
+  std::vector<Part> parts_;
+  BufferId y_;
   Extent extent_;
-  int padded_;
 };
 
 class Unflatten : public Kernel {
  public:
-  Unflatten(BufferId dy, BufferId dx, const Extent& extent)
-      : dy_(dy),
-        dx_(dx),
-        extent_(extent),
-        padded_(round_up(static_cast<int>(extent.elements()), block_size())) {}
+  Unflatten(BufferId dy, const Extent& y_extent, const Part& part)
+      : dy_(dy), extent_(y_extent), part_(part) {}
 
   void run(const Frame& frame) override {
-    const float* dy = frame[dy_];
-    float* dx = frame[dx_];
-    for (int n = 0; n < frame.images; ++n, dx += extent_.floats(), dy += padded_)
-      pack_images(dy, dx, 1, extent_);
+    const float* dy = frame[dy_] + part_.begin;
+    float* dx = frame[part_.buffer];
+    for (int n = 0; n < frame.images; ++n, dx += part_.extent.floats(), dy += extent_.floats())
+      pack_images(dy, dx, 1, part_.extent);
   }
 
  private:
-  BufferId dy_, dx_;
+  BufferId dy_;
   Extent extent_;
-  int padded_;
+  Part part_;
 };
 
 }  // namespace
@@ -84,11 +81,11 @@ std::unique_ptr<Kernel> make_pack(BufferId plain, BufferId blocked, const Extent
 std::unique_ptr<Kernel> make_unpack(BufferId blocked, BufferId plain, const Extent& extent) {
   return std::make_unique<Unpack>(blocked, plain, extent);
 }
-std::unique_ptr<Kernel> make_flatten(BufferId x, BufferId y, const Extent& extent) {
-  return std::make_unique<Flatten>(x, y, extent);
+std::unique_ptr<Kernel> make_flatten(std::vector<Part> parts, BufferId y, const Extent& y_extent) {
+  return std::make_unique<Flatten>(std::move(parts), y, y_extent);
 }
-std::unique_ptr<Kernel> make_unflatten(BufferId dy, BufferId dx, const Extent& extent) {
-  return std::make_unique<Unflatten>(dy, dx, extent);
+std::unique_ptr<Kernel> make_unflatten(BufferId dy, const Extent& y_extent, const Part& part) {
+  return std::make_unique<Unflatten>(dy, y_extent, part);
 }
 
 }  // namespace assay

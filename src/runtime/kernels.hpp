@@ -6,6 +6,7 @@
 
 #include "activation.hpp"
 #include "layout.hpp"
+#include "parameters.hpp"
 #include "program.hpp"
 
 #include <memory>
@@ -26,20 +27,24 @@ std::unique_ptr<Kernel> make_blocked(Arguments&&... arguments) {
 // edges.cpp: between plain and blocked.
 std::unique_ptr<Kernel> make_pack(BufferId plain, BufferId blocked, const Extent& extent);
 std::unique_ptr<Kernel> make_unpack(BufferId blocked, BufferId plain, const Extent& extent);
-// {c,h,w} -> {c*h*w,1,1} and back.
-std::unique_ptr<Kernel> make_flatten(BufferId x, BufferId y, const Extent& extent);
-std::unique_ptr<Kernel> make_unflatten(BufferId dy, BufferId dx, const Extent& extent);
-
-// rearrange.cpp: channels [begin, begin + part.channels) of `whole`.
-std::unique_ptr<Kernel> make_slice(BufferId whole, const Extent& whole_extent, BufferId part,
-                                   const Extent& part_extent, int begin);
-// Writes all of `whole`: its parts one after the other, zeros elsewhere.
+// A tensor as part of a larger one, from channel `begin` of that on.
 struct Part {
   BufferId buffer;
   Extent extent;
   int begin;
 };
+// Tensors flattened, one behind the other, to one of a single pixel; and back, one of them.
+std::unique_ptr<Kernel> make_flatten(std::vector<Part> parts, BufferId y, const Extent& y_extent);
+std::unique_ptr<Kernel> make_unflatten(BufferId dy, const Extent& y_extent, const Part& part);
+
+// rearrange.cpp: channels [begin, begin + part.channels) of `whole`.
+std::unique_ptr<Kernel> make_slice(BufferId whole, const Extent& whole_extent, BufferId part,
+                                   const Extent& part_extent, int begin);
+// Writes all of `whole`: its parts one after the other, zeros elsewhere.
 std::unique_ptr<Kernel> make_concat(std::vector<Part> parts, BufferId whole, const Extent& whole_extent);
+// Channel j * groups + i of y is channel i * (channels / groups) + j of x. With channels / groups instead of
+// groups it is the way back.
+std::unique_ptr<Kernel> make_channel_shuffle(int groups, const Extent& extent, BufferId x, BufferId y);
 
 // pool.cpp
 struct PoolGeometry {
@@ -68,6 +73,19 @@ std::unique_ptr<Kernel> make_resize(ResizeMode mode, const Extent& in, const Ext
                                     BufferId y);
 std::unique_ptr<Kernel> make_resize_gradient(ResizeMode mode, const Extent& in, const Extent& out,
                                              BufferId dy, BufferId dx);
+
+// layer_norm.cpp
+struct LayerNorm {
+  const ParameterTensor* scale = nullptr;
+  const ParameterTensor* shift = nullptr;
+  float epsilon = 1e-5f;
+  Extent extent;
+};
+// y may overwrite x.
+std::unique_ptr<Kernel> make_layer_norm(const LayerNorm& norm, BufferId x, BufferId y);
+// Without dx, or without the parameters' gradients, where they are not wanted.
+std::unique_ptr<Kernel> make_layer_norm_gradient(const LayerNorm& norm, BufferId x, BufferId dy, BufferId dx,
+                                                 bool parameters);
 
 // softmax.cpp
 std::unique_ptr<Kernel> make_softmax(const Extent& extent, BufferId x, BufferId y);

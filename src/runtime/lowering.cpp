@@ -58,19 +58,16 @@ void Lowering::add_parameters() {
       return &compiled_.parameters.add(std::move(tensor));
     };
     OperatorParameters& p = parameters_[index(id)];
-    if (op.kind == OpKind::batch_norm) {
+    if (op.kind == OpKind::batch_norm || op.kind == OpKind::layer_norm) {
       p.scale = vector(ParameterRole::scale, 1, 1, true);
       p.shift = vector(ParameterRole::shift, 1, 1, true);
+      if (op.kind == OpKind::layer_norm) continue;
       p.running_mean = vector(ParameterRole::running_mean, 1, 1, false);
       p.running_variance = vector(ParameterRole::running_variance, 1, 1, false);
       continue;
     }
-    const int in = network_.shape(network_.inputs(id)[0]).channels;
-    std::vector<std::int64_t> dims{channels, in};
-    if (op.kind == OpKind::convolution) {
-      dims = {channels, in / op.groups, op.window.kernel_h, op.window.kernel_w};
-    }
-    const std::int64_t field = op.kind == OpKind::convolution ? dims[2] * dims[3] : 1;
+    const std::vector<std::int64_t> dims = parameter_dims(network_, id, ParameterRole::weight);
+    const std::int64_t field = dims.size() == 4 ? dims[2] * dims[3] : 1;
     const std::int64_t fan_in = dims[1] * field, fan_out = dims[0] * field;
     p.weight = &compiled_.parameters.add({.op = id,
                                           .role = ParameterRole::weight,
@@ -108,6 +105,11 @@ void Lowering::add_norms() {
       }
     }
   }
+}
+
+LayerNorm Lowering::layer_norm_of(const Group& group) const {
+  const OperatorParameters& p = parameters_[index(group.op)];
+  return {p.scale, p.shift, epsilon(group.op), Extent::blocked(network_.shape(group.op))};
 }
 
 float Lowering::epsilon(OpId norm) const {
@@ -235,8 +237,22 @@ void Lowering::emit(const Group& group) {
     case OpKind::slice:
       kernel = make_slice(x.buffer, x.extent, y.buffer, y.extent, op.slice_begin);
       break;
+    case OpKind::channel_shuffle:
+      kernel = make_channel_shuffle(op.groups, x.extent, x.buffer, y.buffer);
+      break;
     case OpKind::flatten:
-      kernel = make_flatten(x.buffer, y.buffer, x.extent);
+    case OpKind::outputs: {
+      std::vector<Part> parts;
+      int begin = 0;
+      for (const Value& value : in) {
+        parts.push_back({value.buffer, value.extent, begin});
+        begin += static_cast<int>(value.extent.elements());
+      }
+      kernel = make_flatten(std::move(parts), y.buffer, y.extent);
+      break;
+    }
+    case OpKind::layer_norm:
+      kernel = make_layer_norm(layer_norm_of(group), x.buffer, y.buffer);
       break;
     case OpKind::resize:
       kernel = make_resize(op.resize_mode, x.extent, y.extent, x.buffer, y.buffer);
@@ -249,6 +265,7 @@ void Lowering::emit(const Group& group) {
   }
   Program::Access access{.reads = {}, .writes = {y.buffer}};
   for (const Value& value : in) access.reads.push_back(value.buffer);
+  if (group.kind == OpKind::layer_norm) access.overwritable = access.reads;
   program_.emit(group.op, std::move(kernel), std::move(access));
 }
 

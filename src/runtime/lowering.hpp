@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler.hpp"
+#include "kernels.hpp"
 
 #include <map>
 #include <optional>
@@ -33,6 +34,7 @@ class Lowering {
   const OperatorParameters& parameters(OpId op) const { return parameters_[index(op)]; }
   Contraction contraction_of(const Group& group) const;
   const Value& input_of(const Contraction& contraction, const Group& group);
+  LayerNorm layer_norm_of(const Group& group) const;
   std::optional<ActivationFunction> activation_of(const Group& group) const;
   std::vector<AffineTerm> terms_of(const Group& group);
   Program::Scope tap_scope() const {

@@ -47,6 +47,12 @@ std::optional<Initialisation> initialisation_from(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<std::string> initialisation_names() {
+  std::vector<std::string> all;
+  for (const auto& [value, name] : names) all.emplace_back(name);
+  return all;
+}
+
 std::int64_t Parameter::elements() const {
   return product(dims);
 }

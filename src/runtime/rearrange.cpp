@@ -1,5 +1,5 @@
-// Concatenation and slices along channels. Where a part begins at a block boundary whole planes are copied;
-// otherwise channels change their lane one by one.
+// Concatenation, slices and shuffles along channels. Where a part begins at a block boundary whole planes are
+// copied; otherwise channels change their lane one by one.
 #include "kernels.hpp"
 
 #include <algorithm>
@@ -93,6 +93,43 @@ class Concat : public Kernel {
   bool has_gaps_ = false;
 };
 
+class ChannelShuffle : public Kernel {
+ public:
+  ChannelShuffle(int groups, const Extent& extent, BufferId x, BufferId y)
+      : groups_(groups), extent_(extent), x_(x), y_(y) {}
+
+  void run(const Frame& frame) override {
+    const float* x = frame[x_];
+    float* y = frame[y_];
+    for (int n = 0; n < frame.images; ++n, x += extent_.floats(), y += extent_.floats()) {
+      clear_last_block(y, extent_);
+      shuffle(x, y);
+    }
+  }
+
+ private:
+  // A run of pixels at a time, which stays in the first-level cache while its lanes are filled.
+  void shuffle(const float* x, float* y) const {
+    constexpr int run = 64;
+    const int block = block_size(), per_group = extent_.channels / groups_, pixels = extent_.pixels();
+    const auto lane = [&](int c, int pixel) {
+      return (std::int64_t{c / block} * pixels + pixel) * block + c % block;
+    };
+    for (int p = 0; p < pixels; p += run) {
+      const int count = std::min(run, pixels - p);
+      for (int c = 0; c < extent_.channels; ++c) {
+        const float* from = x + lane(c % groups_ * per_group + c / groups_, p);
+        float* to = y + lane(c, p);
+        for (int i = 0; i < count; ++i) to[i * block] = from[i * block];
+      }
+    }
+  }
+
+  int groups_;
+  Extent extent_;
+  BufferId x_, y_;
+};
+
 }  // namespace
 
 std::unique_ptr<Kernel> make_slice(BufferId whole, const Extent& whole_extent, BufferId part,
@@ -101,6 +138,9 @@ std::unique_ptr<Kernel> make_slice(BufferId whole, const Extent& whole_extent, B
 }
 std::unique_ptr<Kernel> make_concat(std::vector<Part> parts, BufferId whole, const Extent& whole_extent) {
   return std::make_unique<Concat>(std::move(parts), whole, whole_extent);
+}
+std::unique_ptr<Kernel> make_channel_shuffle(int groups, const Extent& extent, BufferId x, BufferId y) {
+  return std::make_unique<ChannelShuffle>(groups, extent, x, y);
 }
 
 }  // namespace assay

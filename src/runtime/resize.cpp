@@ -1,5 +1,5 @@
-// Resizing with half-pixel centres: output pixel o lies at (o + 1/2) * in / out - 1/2 in the input. Nearest
-// takes the input pixel whose area that point is in; bilinear clamps at the borders.
+// Resizing. ResizeMode says where in the input an output pixel lies; the nearest modes take one pixel there,
+// the bilinear ones weigh the four around it.
 #include "kernels.hpp"
 #include "vec.hpp"
 
@@ -16,16 +16,30 @@ struct Source {
   float low_weight;
 };
 
+bool takes_one(ResizeMode mode) {
+  return mode == ResizeMode::nearest || mode == ResizeMode::nearest_floor;
+}
+
+// In a nearest mode; whole numbers, which no rounding moves to the next pixel.
+std::int64_t nearest_to(ResizeMode mode, std::int64_t o, int in, int out) {
+  return mode == ResizeMode::nearest_floor ? o * in / out : (2 * o + 1) * in / (2 * std::int64_t{out});
+}
+
+// In a bilinear mode. A single pixel with aligned corners is the first.
+double position(ResizeMode mode, int o, int in, int out) {
+  if (mode == ResizeMode::bilinear) return (o + 0.5) * in / out - 0.5;
+  return out == 1 ? 0.0 : static_cast<double>(o) * (in - 1) / (out - 1);
+}
+
 std::vector<Source> sources(ResizeMode mode, int in, int out) {
   std::vector<Source> result(static_cast<std::size_t>(out));
   for (int o = 0; o < out; ++o) {
     Source& source = result[static_cast<std::size_t>(o)];
-    if (mode == ResizeMode::nearest) {
-      const int i =
-          std::min(in - 1, static_cast<int>((2 * std::int64_t{o} + 1) * in / (2 * std::int64_t{out})));
+    if (takes_one(mode)) {
+      const int i = static_cast<int>(std::min<std::int64_t>(in - 1, nearest_to(mode, o, in, out)));
       source = {i, i, 1.0f};
     } else {
-      const double at = std::clamp((o + 0.5) * in / out - 0.5, 0.0, static_cast<double>(in - 1));
+      const double at = std::clamp(position(mode, o, in, out), 0.0, static_cast<double>(in - 1));
       const int low = static_cast<int>(std::floor(at));
       source = {low, std::min(low + 1, in - 1), static_cast<float>(1.0 - (at - low))};
     }
@@ -38,7 +52,7 @@ class ResizeBase : public Kernel {
  public:
   ResizeBase(ResizeMode mode, const Extent& in, const Extent& out)
       : in_(in),
-        nearest_(mode == ResizeMode::nearest),
+        takes_one_(takes_one(mode)),
         rows_(sources(mode, in.height, out.height)),
         columns_(sources(mode, in.width, out.width)) {}
 
@@ -48,14 +62,14 @@ class ResizeBase : public Kernel {
   ASSAY_INLINE void for_each_source(const Source& r, const Source& c, F&& f) const {
     const std::int64_t low = std::int64_t{r.low} * in_.width, high = std::int64_t{r.high} * in_.width;
     f((low + c.low) * B, r.low_weight * c.low_weight);
-    if (nearest_) return;
+    if (takes_one_) return;
     f((low + c.high) * B, r.low_weight * (1 - c.low_weight));
     f((high + c.low) * B, (1 - r.low_weight) * c.low_weight);
     f((high + c.high) * B, (1 - r.low_weight) * (1 - c.low_weight));
   }
 
   Extent in_;
-  bool nearest_;
+  bool takes_one_;
   std::vector<Source> rows_, columns_;
 };
 
