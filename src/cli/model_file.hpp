@@ -3,7 +3,9 @@
 
 #include "assay/network/network.hpp"
 #include "assay/network/weights.hpp"
+#include "assay/runtime/runtime.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,5 +24,16 @@ bool is_model_file(std::string_view path);
 
 // Throws InputError naming the file, the place in it and the remedy.
 ModelFile load_model(const std::string& path);
+
+// How an ONNX file is written; the initialisation is for networks without weights.
+struct OnnxSettings {
+  int opset = 17;
+  Initialisation initialisation = Initialisation::pytorch_default;
+  std::uint64_t seed = 1;
+};
+
+// FILE.onnx holds weights: the model's own, or random ones, of canonical(network) then. Any other name:
+// network JSON; "-" is standard output.
+void write_model(const std::string& path, const ModelFile& model, const OnnxSettings& settings = {});
 
 }  // namespace assay::cli

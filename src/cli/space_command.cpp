@@ -1,12 +1,11 @@
 #include "assay/base/error.hpp"
 #include "assay/base/file.hpp"
 #include "assay/base/text.hpp"
-#include "assay/network/json.hpp"
+#include "assay/space/space.hpp"
 
 #include "commands.hpp"
 #include "common.hpp"
 #include "terminal.hpp"
-#include "workload.hpp"
 
 #include <fmt/format.h>
 
@@ -40,19 +39,6 @@ int run_space(const Arguments& arguments) {
   return 0;
 }
 
-int run_export(const Arguments& arguments) {
-  const Output output(arguments);
-  Workload workload(arguments);
-  const std::vector<Item> items = workload.all();
-  if (items.size() != 1) {
-    throw InputError(fmt::format(
-        "assay export: {} candidates were selected, but one network is written. Give --candidate TEXT.",
-        items.size()));
-  }
-  output.write(to_json(workload.network(items[0])));
-  return 0;
-}
-
 }  // namespace
 
 Command space_command() {
@@ -64,21 +50,6 @@ Command space_command() {
           .groups = {output_options()},
           .example = "  assay space spaces/nasbench201.toml",
           .run = run_space};
-}
-
-Command export_command() {
-  return {
-      .name = "export",
-      .summary = "the network of a candidate as JSON",
-      .positionals = "SPACE.toml",
-      .max_positionals = 1,
-      .description =
-          "Writes the operator graph that a candidate decodes to; score, estimate and train read such files.",
-      .groups = {input_options(), output_options()},
-      .example =
-          "  assay export spaces/nasbench201.toml --candidate \"cell.edge_0_1=conv3x3 ...\" --out "
-          "network.json",
-      .run = run_export};
 }
 
 }  // namespace assay::cli

@@ -7,7 +7,6 @@
 #include <map>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -220,14 +219,7 @@ Operator read_operator(const Reader& reader, const Json& json, OpKind kind, cons
 }  // namespace
 
 std::string to_json(const Network& network) {
-  std::vector<std::string> names;
-  std::unordered_set<std::string> taken;
-  for (OpId id = 0; id < network.size(); ++id) {
-    const std::string wanted(network.name(id));
-    std::string name = wanted;
-    for (int i = 2; !taken.insert(name).second; ++i) name = fmt::format("{}_{}", wanted, i);
-    names.push_back(name);
-  }
+  const std::vector<std::string> names = unique_names(network);
   OrderedJson json;
   json["format"] = "assay-network";
   json["version"] = format_version;

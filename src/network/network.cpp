@@ -1,5 +1,9 @@
 #include "assay/network/network.hpp"
 
+#include <unordered_set>
+
+#include <fmt/format.h>
+
 namespace assay {
 
 std::int64_t Network::parameters(OpId id) const {
@@ -36,6 +40,18 @@ std::int64_t Network::macs(OpId id) const {
     default:
       return 0;
   }
+}
+
+std::vector<std::string> unique_names(const Network& network) {
+  std::vector<std::string> names;
+  std::unordered_set<std::string> taken;
+  for (OpId id = 0; id < network.size(); ++id) {
+    const std::string wanted(network.name(id));
+    std::string name = wanted;
+    for (int i = 2; !taken.insert(name).second; ++i) name = fmt::format("{}_{}", wanted, i);
+    names.push_back(std::move(name));
+  }
+  return names;
 }
 
 std::vector<std::vector<OpId>> Network::consumers() const {

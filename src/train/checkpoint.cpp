@@ -93,7 +93,7 @@ class Reader {
   const std::string& path_;
 };
 
-void check_identity(Reader& reader, const std::string& path, const TrainIdentity& identity) {
+void check_identity(Reader& reader, const std::string& path, const TrainIdentity& identity, Match match) {
   const auto refuse = [&](std::string_view name, std::string_view then, std::string_view now) {
     throw InputError(
         fmt::format("{}: this checkpoint belongs to another training: its {} is {}, but {} is asked for. "
@@ -104,6 +104,7 @@ void check_identity(Reader& reader, const std::string& path, const TrainIdentity
   for (std::size_t i = 0; i < count; ++i) {
     const std::string_view name = reader.text();
     const std::string_view value = reader.text();
+    if (match == Match::network && i > 0) continue;
     if (i >= identity.size() || identity[i].first != name) refuse(name, value, "nothing of that name");
     if (identity[i].second != value) refuse(name, value, identity[i].second);
   }
@@ -112,9 +113,13 @@ void check_identity(Reader& reader, const std::string& path, const TrainIdentity
 
 }  // namespace
 
+std::pair<std::string, std::string> network_identity(std::uint64_t fingerprint) {
+  return {"network", fmt::format("{:016x}", fingerprint)};
+}
+
 TrainIdentity identity_of(std::uint64_t network, const Dataset& dataset, const TrainOptions& options) {
   return {
-      {"network", fmt::format("{:016x}", network)},
+      network_identity(network),
       {"data set", fmt::format("{:016x}", dataset.hash())},
       {"number of epochs", fmt::format("{}", options.epochs)},
       {"batch", fmt::format("{}", options.batch)},
@@ -157,8 +162,8 @@ std::string encode_checkpoint(const TrainIdentity& identity, const TrainState& s
   return content + payload;
 }
 
-TrainState decode_checkpoint(std::string_view content, const std::string& path,
-                             const TrainIdentity& identity) {
+TrainState decode_checkpoint(std::string_view content, const std::string& path, const TrainIdentity& identity,
+                             Match match) {
   if (!content.starts_with(magic.substr(0, content.size())) || content.empty()) {
     throw InputError(
         fmt::format("{}, byte 0: expected \"{}\", with which a checkpoint begins. This is another kind "
@@ -190,7 +195,7 @@ TrainState decode_checkpoint(std::string_view content, const std::string& path,
   }
 
   Reader reader(payload, path);
-  check_identity(reader, path, identity);
+  check_identity(reader, path, identity, match);
   TrainState state;
   state.step = reader.get<std::int64_t>();
   state.loss_sum = reader.get<double>();

@@ -17,6 +17,7 @@ namespace assay {
 // What a training is: name and value of the network's fingerprint, the data set's hash, and each part of the
 // recipe.
 using TrainIdentity = std::vector<std::pair<std::string, std::string>>;
+std::pair<std::string, std::string> network_identity(std::uint64_t fingerprint);
 TrainIdentity identity_of(std::uint64_t network, const Dataset& dataset, const TrainOptions& options);
 
 struct TrainState {
@@ -30,8 +31,14 @@ struct TrainState {
 
 std::string encode_checkpoint(const TrainIdentity& identity, const TrainState& state);
 
+// What has to be the same as in the file.
+enum class Match : std::uint8_t {
+  training,  // all of it
+  network,   // the first entry, the network's fingerprint: its weights are wanted, whatever made them
+};
+
 // Throws InputError naming `path` when `content` is no whole checkpoint of this version and this training.
-TrainState decode_checkpoint(std::string_view content, const std::string& path,
-                             const TrainIdentity& identity);
+TrainState decode_checkpoint(std::string_view content, const std::string& path, const TrainIdentity& identity,
+                             Match match = Match::training);
 
 }  // namespace assay

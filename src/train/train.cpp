@@ -90,6 +90,20 @@ std::uint64_t hash_of(const Tensors& tensors) {
   return hash;
 }
 
+// `tensors` as Executable::parameters() has them: a canonical network has no operator without use.
+Weights weights_of(const Network& network, Tensors tensors) {
+  Weights weights;
+  std::size_t next = 0;
+  for (OpId id = 0; id < network.size(); ++id) {
+    for (const ParameterRole role : parameter_roles(network.op(id))) {
+      if (next == tensors.size()) throw InternalError("A training has fewer parameters than its network.");
+      weights.push_back({id, role, std::move(tensors[next++])});
+    }
+  }
+  if (next != tensors.size()) throw InternalError("A training has more parameters than its network.");
+  return weights;
+}
+
 class Training {
  public:
   Training(const Network& network, const Dataset& dataset, const TrainOptions& options,
@@ -237,7 +251,9 @@ class Training {
     if (status == TrainStatus::finished) result.test_accuracy = state_.history.back().test_accuracy;
     result.steps = state_.step;
     result.seconds = seconds();
-    result.weights_hash = hash_of(replicas_.parameters());
+    Tensors parameters = replicas_.parameters();
+    result.weights_hash = hash_of(parameters);
+    result.weights = weights_of(network_, std::move(parameters));
     return result;
   }
 
@@ -279,6 +295,13 @@ TrainResult train(const Network& network, const Dataset& dataset, const TrainOpt
   check_options(options, dataset);
   check_network(network, dataset);
   return Training(network, dataset, options, callbacks).run();
+}
+
+Weights checkpoint_weights(const std::string& path, const Network& network) {
+  const Network trained = canonical(network);
+  TrainState state =
+      decode_checkpoint(read_file(path), path, {network_identity(fingerprint(trained))}, Match::network);
+  return weights_of(trained, std::move(state.parameters));
 }
 
 }  // namespace assay

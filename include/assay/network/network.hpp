@@ -67,6 +67,10 @@ class Network {
   std::int64_t macs_ = 0;
 };
 
+// Every operator's name, made unique ("conv", "conv_2"): for files whose operators refer to each other by
+// name.
+std::vector<std::string> unique_names(const Network& network);
+
 // The function's identity: equal for networks that compute the same function of their input and their (freely
 // initialised) parameters under renaming, another order of declaration, reordered inputs of add and multiply,
 // dead branches, and zero operators that vanish. Colour refinement over the live graph, once from the input

@@ -65,6 +65,7 @@ enum class Initialisation {
 };
 std::string_view to_string(Initialisation initialisation);
 std::optional<Initialisation> initialisation_from(std::string_view name);
+std::vector<std::string> initialisation_names();
 
 struct CompileOptions {
   int batch = 1;

@@ -83,6 +83,7 @@ struct TrainResult {
   std::int64_t steps = 0;
   double seconds = 0;
   std::uint64_t weights_hash = 0;  // of all parameters and running statistics as they are now
+  Weights weights;                 // these, of canonical(network)
 };
 
 // Trains canonical(network), whose output must be logits {classes or more, 1, 1}.
@@ -91,5 +92,9 @@ struct TrainResult {
 // from is damaged or belongs to another network, data set or recipe.
 TrainResult train(const Network& network, const Dataset& dataset, const TrainOptions& options,
                   const TrainCallbacks& callbacks = {});
+
+// The weights of canonical(network) in a checkpoint of its training, finished or not. Throws InputError when
+// the file is damaged, or of another network.
+Weights checkpoint_weights(const std::string& path, const Network& network);
 
 }  // namespace assay
