@@ -4,13 +4,13 @@
 #include "assay/base/file.hpp"
 #include "assay/base/hash.hpp"
 #include "assay/base/text.hpp"
-
-#include "toml_table.hpp"
+#include "assay/base/toml_table.hpp"
 
 #include <algorithm>
 #include <sstream>
 
 #include <fmt/format.h>
+#include <toml++/toml.h>
 
 namespace assay {
 namespace {
@@ -144,17 +144,9 @@ Accelerator Accelerator::load(const std::string& path) {
 }
 
 Accelerator Accelerator::parse(std::string_view toml, const std::string& source) {
-  toml::table document;
-  try {
-    document = toml::parse(toml, source);
-  } catch (const toml::parse_error& error) {
-    throw InputError(fmt::format("{}:{}:{}: this is not TOML: {}. Correct the line.", source,
-                                 error.source().begin.line, error.source().begin.column,
-                                 error.description()));
-  }
-  const TomlTable file(document, source, "",
-                       {"name", "description", "clock_mhz", "number_format", "lanes", "macs_per_lane",
-                        "memory", "timing", "fusion", "memory_counting"});
+  const TomlTable file = TomlTable::parse(toml, source,
+                                          {"name", "description", "clock_mhz", "number_format", "lanes",
+                                           "macs_per_lane", "memory", "timing", "fusion", "memory_counting"});
   Accelerator out;
   out.name = file.required("name", file.text("name"));
   if (out.name.empty()) file.fail("name", "is empty. Give the accelerator a name.");

@@ -110,6 +110,10 @@ class Estimator {
                        std::span<const NetworkMeasurement> networks, const FitOptions& options = {},
                        std::vector<Outlier>* outliers = nullptr);
 
+  // The accelerator's cycle model itself: nothing is fitted, intervals are points, nothing is extrapolated, so
+  // that estimates of one network depend on no other. Throws InputError as require_cycle_model.
+  static Estimator of_cycle_model(const Accelerator& accelerator);
+
   static Estimator load(const std::string& path);
   // Throws InputError naming `source` for anything that to_json does not write.
   static Estimator from_json(std::string_view text, const std::string& source);
