@@ -1,4 +1,6 @@
 // Convolutions, forward and backward, against the plain reference, on the shapes that search spaces emit.
+#include "assay/base/error.hpp"
+
 #include "runtime_operators.hpp"
 
 #include <fmt/format.h>
@@ -100,6 +102,91 @@ TEST_CASE("grouped convolutions") {
 TEST_CASE("convolutions of single pixels") {
   for (const int batch : {1, 5}) check_convolution({40, 1, 1}, 17, Window{}, 1, true, batch);
   check_convolution({17, 1, 1}, 17, Window::square(3), 1, false, 2);
+}
+
+namespace {
+
+void check_transposed(const Shape& in, int channels, const Window& window, int groups, bool bias, int batch) {
+  const Network network = around(in, [&](NetworkBuilder& b, OpId x) {
+    return b.add({.kind = OpKind::transposed_convolution,
+                  .bias = bias,
+                  .channels = channels,
+                  .groups = groups,
+                  .window = window},
+                 {x}, "deconv");
+  });
+  compare_with_reference(
+      worker(), network, everything(batch),
+      fmt::format("deconv {}x{}x{} -> {} k{}x{} s{} d{} pads {}/{} {}/{} groups {} bias {} batch {}",
+                  in.channels, in.height, in.width, channels, window.kernel_h, window.kernel_w,
+                  window.stride_h, window.dilation_h, window.pad_top, window.pad_bottom, window.pad_left,
+                  window.pad_right, groups, bias, batch),
+      83);
+}
+
+// Rows and columns added at the bottom and the right, as PyTorch's output_padding.
+Window padded_out(Window w, int rows, int columns) {
+  w.pad_bottom -= rows;
+  w.pad_right -= columns;
+  return w;
+}
+
+Window unpadded(int kernel, int stride) {
+  Window w = Window::square(kernel, stride);
+  w.pad_top = w.pad_left = w.pad_bottom = w.pad_right = 0;
+  return w;
+}
+
+}  // namespace
+
+TEST_CASE("transposed convolutions") {
+  for (const int in : {1, 3, 16, 17}) {
+    for (const int out : {1, 8, 17, 32}) {
+      for (const int kernel : {1, 2, 3, 4}) {
+        for (const int stride : {1, 2, 3}) {
+          if (kernel == 2 && stride == 1) continue;
+          check_transposed({in, 5, 6}, out, unpadded(kernel, stride), 1, kernel == 3, 2);
+        }
+      }
+    }
+  }
+  check_transposed({17, 1, 1}, 24, unpadded(4, 1), 1, true, 3);
+  check_transposed({16, 1, 1}, 24, Window{}, 1, true, 3);
+  check_transposed({100, 7, 7}, 64, unpadded(2, 2), 1, true, 2);
+}
+
+TEST_CASE("transposed convolutions with paddings, added rows and dilation") {
+  check_transposed({17, 6, 5}, 24, Window::square(3, 2), 1, true, 2);
+  check_transposed({17, 6, 5}, 24, padded_out(Window::square(3, 2), 1, 1), 1, true, 2);
+  check_transposed({16, 6, 5}, 8, padded_out(Window::square(5, 3), 2, 1), 1, false, 2);
+  check_transposed({8, 6, 5}, 17, padded_out(unpadded(2, 3), 2, 2), 1, true, 3);
+  check_transposed({16, 6, 5}, 16, Window::square(3, 1, 2), 1, true, 2);
+  check_transposed({16, 6, 5}, 16, padded_out(Window::square(3, 2, 3), 1, 0), 1, true, 2);
+  check_transposed({16, 8, 9}, 17, asymmetric(5, 2), 1, true, 3);
+}
+
+TEST_CASE("as many added rows as strides, which only dilation allows, are refused by name") {
+  Window dilated = unpadded(3, 1);
+  dilated.dilation_h = dilated.dilation_w = 3;
+  CHECK_THROWS_WITH_AS(check_transposed({16, 4, 5}, 16, padded_out(dilated, 2, 0), 1, true, 2),
+                       doctest::Contains("Operator \"deconv\" (transposed_convolution) cannot be executed"),
+                       InputError);
+}
+
+TEST_CASE("grouped and depthwise transposed convolutions") {
+  for (const auto& [in, out, groups] : {std::tuple{32, 64, 2},
+                                        {24, 24, 3},
+                                        {16, 32, 4},
+                                        {17, 34, 17},
+                                        {40, 20, 5},
+                                        {17, 17, 17},
+                                        {32, 32, 32}}) {
+    for (const int kernel : {2, 3}) {
+      check_transposed({in, 5, 4}, out, padded_out(unpadded(kernel, 2), kernel == 3, 0), groups, true, 3);
+    }
+  }
+  check_transposed({24, 5, 5}, 24, padded_out(Window::square(5, 2), 1, 1), 24, true, 3);
+  check_transposed({24, 5, 5}, 24, padded_out(Window::square(7, 2), 1, 1), 24, false, 3);
 }
 
 }  // namespace assay::test

@@ -64,7 +64,7 @@ class RandomNetwork {
   void add_one() {
     const OpId x = any();
     const Shape s = b_.shape(x);
-    switch (below(16)) {
+    switch (below(18)) {
       case 0:
       case 1:
         b_.convolution(x, pick({8, 16, 17, 24}), window(x), "conv", 1, below(2) == 0);
@@ -119,12 +119,35 @@ class RandomNetwork {
               {x}, "slice");
         }
         break;
+      case 15: {
+        // Behind it nothing grows without limit: a map that is large already keeps its size.
+        Window w = s.height * s.width > 150 ? Window::square(3) : window(x);
+        if (w.stride_h > 1) w.pad_bottom -= below(2);
+        const int groups = below(3) == 0 ? s.channels : 1;
+        b_.add({.kind = OpKind::transposed_convolution,
+                .bias = below(2) == 0,
+                .channels = groups > 1 ? s.channels : pick({8, 16, 17}),
+                .groups = groups,
+                .window = w},
+               {x}, "deconv");
+        break;
+      }
+      case 16:
+        if (below(2) == 0) {
+          b_.add({.kind = OpKind::layer_norm, .parameter = 0.1f}, {x}, "ln");
+        } else {
+          b_.add({.kind = OpKind::channel_shuffle, .groups = s.channels % 2 == 0 ? 2 : 1}, {x}, "shuffle");
+        }
+        break;
       default:
         if (s.elements() < 600 && below(2) == 0) {
           b_.add({.kind = OpKind::flatten}, {x}, "flatten");
+        } else if (s.elements() < 600 && below(2) == 0) {
+          b_.add({.kind = OpKind::outputs}, {x, any()}, "outputs");
         } else {
           b_.add({.kind = OpKind::resize,
-                  .resize_mode = pick({ResizeMode::nearest, ResizeMode::bilinear}),
+                  .resize_mode = pick({ResizeMode::nearest, ResizeMode::bilinear, ResizeMode::nearest_floor,
+                                       ResizeMode::bilinear_align_corners}),
                   .resize_height = pick({4, 7}),
                   .resize_width = pick({5, 9})},
                  {x}, "resize");

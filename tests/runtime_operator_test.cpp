@@ -315,6 +315,18 @@ TEST_CASE("the reference's gradients are derivatives of its values") {
   x = b.add(
       {.kind = OpKind::resize, .resize_mode = ResizeMode::bilinear, .resize_height = 7, .resize_width = 4},
       {depthwise}, "resize");
+  Window twice = Window::square(3, 2);
+  twice.pad_bottom -= 1;
+  x = b.add(
+      {.kind = OpKind::transposed_convolution, .bias = true, .channels = 6, .groups = 2, .window = twice},
+      {x}, "deconv");
+  x = b.add({.kind = OpKind::layer_norm}, {x}, "ln");
+  x = b.add({.kind = OpKind::channel_shuffle, .groups = 2}, {x}, "shuffle");
+  x = b.add({.kind = OpKind::resize,
+             .resize_mode = ResizeMode::bilinear_align_corners,
+             .resize_height = 5,
+             .resize_width = 6},
+            {x}, "corners");
   const OpId gate = b.activation(b.global_average_pool(x, "gap"), Activation::sigmoid, "gate");
   x = b.multiply(x, gate, "gated");
   for (const Activation f :
@@ -325,11 +337,16 @@ TEST_CASE("the reference's gradients are derivatives of its values") {
   const OpId largest = b.max_pool(x, Window::square(3), "max");
   x = b.sum(pooled, largest, "sum");
   const std::vector<OpId> both{x, pooled};
-  x = b.add({.kind = OpKind::slice, .channels = 5, .slice_begin = 2}, {b.concat(both, "concat")}, "slice");
+  x = b.add({.kind = OpKind::slice, .channels = 7, .slice_begin = 2}, {b.concat(both, "concat")}, "slice");
   x = b.add(
       {.kind = OpKind::resize, .resize_mode = ResizeMode::nearest, .resize_height = 3, .resize_width = 5},
       {x}, "nearest");
-  x = b.linear(b.add({.kind = OpKind::flatten}, {x}, "flat"), 6, "fc");
+  const OpId floor = b.add({.kind = OpKind::resize,
+                            .resize_mode = ResizeMode::nearest_floor,
+                            .resize_height = 2,
+                            .resize_width = 2},
+                           {x}, "floor");
+  x = b.linear(b.add({.kind = OpKind::outputs}, {x, floor}, "outputs"), 6, "fc");
   x = b.add({.kind = OpKind::softmax}, {x}, "softmax");
   const Network network = std::move(b).finish(x);
 

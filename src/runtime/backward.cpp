@@ -142,6 +142,7 @@ BufferId Backward::gathered(OpId tensor, const Extent& extent, std::optional<Act
 }
 
 void Backward::emit(const Group& group) {
+  if (group.kind == OpKind::transposed_convolution) return emit_transposed(group);
   if (group.kind == OpKind::convolution || group.kind == OpKind::linear) return emit_contraction(group);
   if (group.kind == OpKind::add) return emit_affine_sum(group);
   const BufferId dy = gathered(group.output, extent_of(group.output), std::nullopt, no_buffer);
@@ -169,6 +170,30 @@ void Backward::emit_contraction(const Group& group) {
   deferred_.push_back([this, c, x, dy, p, op = group.op] {
     program_.emit(op, make_contraction_weight_gradient(c, {.x = x, .dy = dy}, *p.weight, p.bias),
                   {.reads = {x, dy}, .writes = {}, .scope = Program::Scope::whole_batch});
+  });
+}
+
+void Backward::emit_transposed(const Group& group) {
+  const Contraction c = l_.contraction_of(group);
+  const OpId source = group.inputs[0].source;
+  const BufferId dy = gathered(group.output, c.in, l_.activation_of(group), l_.blocked(group.output).buffer);
+  const OperatorParameters& p = l_.parameters(group.op);
+  if (wanted(source)) {
+    const BufferId weights = program_.batch_buffer(0);
+    const BufferId dx = contribute(source);
+    program_.emit(group.op,
+                  make_contraction(c, {.x = dy, .y = dx, .weights = weights}, *p.weight, nullptr, {}),
+                  {{dy}, {dx, weights}});
+  }
+  if (!l_.options().weight_gradients) return;
+  if (!deferred_.empty()) emit_deferred();
+  const BufferId x = l_.blocked(source).buffer;
+  deferred_.push_back([this, c, x, dy, p, op = group.op] {
+    const auto whole = Program::Scope::whole_batch;
+    program_.emit(op, make_contraction_weight_gradient(c, {.x = dy, .dy = x}, *p.weight, nullptr),
+                  {.reads = {x, dy}, .writes = {}, .scope = whole});
+    if (p.bias == nullptr) return;
+    program_.emit(op, make_bias_gradient(dy, c.in, *p.bias), {.reads = {dy}, .writes = {}, .scope = whole});
   });
 }
 

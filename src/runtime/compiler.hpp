@@ -30,6 +30,7 @@ struct OperatorParameters {
 struct FoldedNorm {
   OperatorParameters contraction, norm;
   float epsilon = 0;
+  int transposed_groups = 0;  // of a transposed convolution, whose weights are {in, out / groups, kh, kw}
   ParameterTensor* weight = nullptr;
   ParameterTensor* bias = nullptr;
 };

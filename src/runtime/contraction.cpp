@@ -56,23 +56,52 @@ class ContractionKernel : public Kernel {
   std::int64_t scratch_ = 0, source_at_ = -1, destination_at_ = -1, weights_at_ = -1;
 };
 
-class Forward : public ContractionKernel {
+// The two directions that read the weights. The first kernel bound gives these its layout; another one that
+// wants them otherwise reorders them into `buffers.weights`, once per run of the batch.
+class WeightedKernel : public ContractionKernel {
+ protected:
+  WeightedKernel(const Contraction& contraction, const ContractionBuffers& buffers, ParameterTensor& weight)
+      : ContractionKernel(contraction, buffers), weight_(weight) {}
+
+  void prepare_weighted(Program& program, Worker::Implementation& worker,
+                        std::shared_ptr<CachedContraction> primitive, int images) {
+    prepare(worker, std::move(primitive), images, nullptr);
+    wanted_ = with_real_dims(primitive_->weights, c_);
+    if (weight_.layout.data.ndims == 0) {
+      weight_.set_layout(wanted_);
+    } else if (wanted_ != weight_.layout) {
+      program.resize(buffers_.weights, static_cast<std::int64_t>(wanted_.get_size() / sizeof(float)));
+    }
+  }
+  const float* weights(const Frame& frame) const {
+    if (wanted_ == weight_.layout) return weight_.value;
+    float* reordered = frame[buffers_.weights];
+    if (frame.is_first()) worker_->reorder(weight_.layout, weight_.value, wanted_, reordered);
+    return reordered;
+  }
+
+ private:
+  ParameterTensor& weight_;
+  Layout wanted_;
+};
+
+class Forward : public WeightedKernel {
  public:
   Forward(const Contraction& contraction, const ContractionBuffers& buffers, ParameterTensor& weight,
           const ParameterTensor* bias, const Epilogue& epilogue)
-      : ContractionKernel(contraction, buffers), weight_(weight), bias_(bias), epilogue_(epilogue) {}
+      : WeightedKernel(contraction, buffers, weight), bias_(bias), epilogue_(epilogue) {}
 
-  void bind(Program&, Worker::Implementation& worker, int images) override {
-    prepare(worker, forward_primitive(worker, c_, images, epilogue_), images, nullptr);
-    weight_.set_layout(with_real_dims(primitive_->weights, c_));
+  void bind(Program& program, Worker::Implementation& worker, int images) override {
+    prepare_weighted(program, worker, forward_primitive(worker, c_, images, epilogue_), images);
   }
 
   void run(const Frame& frame) override {
+    const float* w = weights(frame);
     float* scratch = worker_->scratch(scratch_);
     float* y = frame[buffers_.y];
     const float* x = fetch(scratch, source_at_, source_layout_, frame[buffers_.x], primitive_->source);
     float* out = place(scratch, destination_at_, y);
-    std::array<const float*, 6> arguments = {x, weight_.value, out, scratch};
+    std::array<const float*, 6> arguments = {x, w, out, scratch};
     std::size_t count = 4;
     if (bias_ != nullptr) arguments[count++] = bias_->value;
     if (epilogue_.add) arguments[count++] = frame[buffers_.addend];
@@ -81,44 +110,29 @@ class Forward : public ContractionKernel {
   }
 
  private:
-  ParameterTensor& weight_;
   const ParameterTensor* bias_;
   Epilogue epilogue_;
 };
 
-class DataGradient : public ContractionKernel {
+class DataGradient : public WeightedKernel {
  public:
-  DataGradient(const Contraction& contraction, const ContractionBuffers& buffers,
-               const ParameterTensor& weight)
-      : ContractionKernel(contraction, buffers), weight_(weight) {}
+  DataGradient(const Contraction& contraction, const ContractionBuffers& buffers, ParameterTensor& weight)
+      : WeightedKernel(contraction, buffers, weight) {}
 
   void bind(Program& program, Worker::Implementation& worker, int images) override {
-    prepare(worker, data_gradient_primitive(worker, c_, images), images, nullptr);
-    wanted_ = with_real_dims(primitive_->weights, c_);
-    if (wanted_ != weight_.layout) {
-      program.resize(buffers_.weights, static_cast<std::int64_t>(wanted_.get_size() / sizeof(float)));
-    }
+    prepare_weighted(program, worker, data_gradient_primitive(worker, c_, images), images);
   }
 
   void run(const Frame& frame) override {
-    const float* weights = weight_.value;
-    if (wanted_ != weight_.layout) {
-      float* reordered = frame[buffers_.weights];
-      if (frame.is_first()) worker_->reorder(weight_.layout, weights, wanted_, reordered);
-      weights = reordered;
-    }
+    const float* w = weights(frame);
     float* scratch = worker_->scratch(scratch_);
     float* dx = frame[buffers_.dx];
     const float* dy =
         fetch(scratch, destination_at_, destination_layout_, frame[buffers_.dy], primitive_->destination);
     float* out = place(scratch, source_at_, dx);
-    primitive_->primitive.run(worker_->stream, {out, weights, dy, scratch});
+    primitive_->primitive.run(worker_->stream, {out, w, dy, scratch});
     if (source_at_ >= 0) worker_->reorder(primitive_->source, out, source_layout_, dx);
   }
-
- private:
-  const ParameterTensor& weight_;
-  Layout wanted_;
 };
 
 class WeightGradient : public ContractionKernel {
@@ -168,7 +182,7 @@ std::unique_ptr<Kernel> make_contraction(const Contraction& contraction, const C
 
 std::unique_ptr<Kernel> make_contraction_data_gradient(const Contraction& contraction,
                                                        const ContractionBuffers& buffers,
-                                                       const ParameterTensor& weight) {
+                                                       ParameterTensor& weight) {
   Contraction blocked = contraction;
   blocked.in = Extent::blocked({contraction.in.channels, contraction.in.height, contraction.in.width});
   return std::make_unique<DataGradient>(blocked, buffers, weight);

@@ -1,4 +1,4 @@
-// Convolutions and fully connected operators: what oneDNN computes.
+// Convolutions, plain and transposed, and fully connected operators: what oneDNN computes.
 //
 // Activations are described to oneDNN with their padded channel counts as if these were real, because that is
 // what its kernels compute anyway: no tails, no zeroing of padding after each call. The weights' padding is
@@ -37,8 +37,8 @@ struct Contraction {
 struct ContractionBuffers {
   BufferId x = no_buffer, y = no_buffer, dx = no_buffer, dy = no_buffer;
   BufferId addend = no_buffer;  // of the epilogue, as large as y
-  // Data gradient: a whole-batch buffer for the weights in the layout that it wants. It gets its size when
-  // bound.
+  // Of a kernel that is not the first to read the weights: a whole-batch buffer for them in the layout that
+  // it wants. It gets its size when bound.
   BufferId weights = no_buffer;
 };
 
@@ -52,14 +52,14 @@ struct Epilogue {
   static bool supports(const ActivationFunction& function, const Extent& extent);
 };
 
-// `weight` gets its layout when the forward kernel is bound.
+// `weight` gets its layout from the first kernel bound that reads it.
 std::unique_ptr<Kernel> make_contraction(const Contraction& contraction, const ContractionBuffers& buffers,
                                          ParameterTensor& weight, const ParameterTensor* bias,
                                          const Epilogue& epilogue);
 // dx from dy. dx is blocked even when the input is plain.
 std::unique_ptr<Kernel> make_contraction_data_gradient(const Contraction& contraction,
                                                        const ContractionBuffers& buffers,
-                                                       const ParameterTensor& weight);
+                                                       ParameterTensor& weight);
 // Writes weight.gradient and bias->gradient from x and dy, of the whole batch.
 std::unique_ptr<Kernel> make_contraction_weight_gradient(const Contraction& contraction,
                                                          const ContractionBuffers& buffers,
@@ -72,5 +72,15 @@ std::unique_ptr<Kernel> make_depthwise_weight_gradient(const Contraction& contra
                                                        const ContractionBuffers& buffers,
                                                        const ParameterTensor& weight,
                                                        const ParameterTensor* bias);
+
+// transposed_convolution.cpp. A transposed convolution is the data gradient of a convolution from its output
+// to its input, which `gradient_of` describes: with buffers x and y, and no bias of its own. Its data
+// gradient is that convolution, and its weight gradient that one's, with x and dy exchanged.
+std::unique_ptr<Kernel> make_transposed_convolution(const Contraction& gradient_of,
+                                                    const ContractionBuffers& buffers,
+                                                    ParameterTensor& weight, const ParameterTensor* bias,
+                                                    const Epilogue& epilogue);
+// Writes bias.gradient from dy, of the whole batch.
+std::unique_ptr<Kernel> make_bias_gradient(BufferId dy, const Extent& extent, const ParameterTensor& bias);
 
 }  // namespace assay

@@ -47,7 +47,7 @@ void check_sizes(const Network& network) {
     const Operator& op = network.op(id);
     const Shape out = network.shape(id);
     double weights = 0;
-    if (op.kind == OpKind::convolution) {
+    if (op.kind == OpKind::convolution || op.kind == OpKind::transposed_convolution) {
       weights = double{1} * network.shape(network.inputs(id)[0]).channels / op.groups * out.channels *
                 op.window.kernel_h * op.window.kernel_w;
     }
@@ -125,6 +125,27 @@ Program& Executable::Implementation::placed_program() {
   return compiled.program;
 }
 
+namespace {
+
+// Plain weights in runs that belong to one output channel each.
+struct ChannelRuns {
+  explicit ChannelRuns(const FoldedNorm& folded)
+      : dims(folded.contraction.weight->dims), transposed_groups(folded.transposed_groups) {
+    const std::int64_t elements = folded.contraction.weight->elements();
+    count = transposed_groups == 0 ? dims[0] : dims[0] * dims[1];
+    length = elements / count;
+  }
+  std::int64_t channel(std::int64_t run) const {
+    if (transposed_groups == 0) return run;
+    return run / (count / transposed_groups) * dims[1] + run % dims[1];
+  }
+  const std::vector<std::int64_t>& dims;
+  int transposed_groups;
+  std::int64_t count, length;
+};
+
+}  // namespace
+
 // conv, then scale (x - mean) / sqrt(variance + epsilon) + shift, is a convolution with scaled weights and
 // another bias.
 void Executable::Implementation::fold() {
@@ -133,18 +154,23 @@ void Executable::Implementation::fold() {
     const ParameterTensor& weight = *folded.contraction.weight;
     plain.resize(static_cast<std::size_t>(weight.elements()));
     load_parameter(worker, weight, weight.value, plain.data());
-    const std::int64_t channels = weight.dims[0];
-    const std::int64_t per_channel = weight.elements() / channels;
+    const std::int64_t channels = folded.bias->elements();
+    std::vector<double> factors(static_cast<std::size_t>(channels));
     for (std::int64_t c = 0; c < channels; ++c) {
       const double a =
           folded.norm.scale->value[c] /
           std::sqrt(static_cast<double>(folded.norm.running_variance->value[c]) + folded.epsilon);
-      float* w = plain.data() + c * per_channel;
-      for (std::int64_t i = 0; i < per_channel; ++i) w[i] = static_cast<float>(w[i] * a);
+      factors[static_cast<std::size_t>(c)] = a;
       const float* bias = folded.contraction.bias ? folded.contraction.bias->value : nullptr;
       const double mean = folded.norm.running_mean->value[c];
       folded.bias->value[c] =
           static_cast<float>(folded.norm.shift->value[c] + ((bias != nullptr ? bias[c] : 0.0f) - mean) * a);
+    }
+    const ChannelRuns runs(folded);
+    for (std::int64_t run = 0; run < runs.count; ++run) {
+      const double a = factors[static_cast<std::size_t>(runs.channel(run))];
+      float* w = plain.data() + run * runs.length;
+      for (std::int64_t i = 0; i < runs.length; ++i) w[i] = static_cast<float>(w[i] * a);
     }
     store_parameter(worker, weight, plain.data(), folded.weight->value);
   }

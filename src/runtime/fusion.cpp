@@ -27,7 +27,7 @@ std::size_t index(OpId id) {
 }
 
 bool is_contraction(OpKind kind) {
-  return kind == OpKind::convolution || kind == OpKind::linear;
+  return kind == OpKind::convolution || kind == OpKind::transposed_convolution || kind == OpKind::linear;
 }
 
 ActivationFunction activation_of(const Operator& op) {

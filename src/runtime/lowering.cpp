@@ -154,6 +154,12 @@ Contraction Lowering::contraction_of(const Group& group) const {
   Contraction c;
   c.out = Extent::blocked(network_.shape(group.op));
   c.in = Extent::blocked(in);
+  if (op.kind == OpKind::transposed_convolution) {
+    std::swap(c.in, c.out);
+    c.window = op.window;
+    c.groups = op.groups;
+    return c;
+  }
   c.bias = op.bias || group.folded_norm >= 0;
   if (op.kind == OpKind::linear) {
     if (in.height != 1 || in.width != 1) {
@@ -196,6 +202,7 @@ Value& Lowering::make_value(const Group& group) {
 void Lowering::emit(const Group& group) {
   switch (group.kind) {
     case OpKind::convolution:
+    case OpKind::transposed_convolution:
     case OpKind::linear:
       return emit_contraction(group);
     case OpKind::add:
@@ -280,7 +287,13 @@ void Lowering::emit_contraction(const Group& group) {
       return &compiled_.folded.add(std::move(tensor));
     };
     const OperatorParameters& norm = parameters_[index(group.folded_norm)];
-    const FoldedNorm folded{p, norm, epsilon(group.folded_norm), hidden(*p.weight), hidden(*norm.shift)};
+    const bool transposed = group.kind == OpKind::transposed_convolution;
+    const FoldedNorm folded{p,
+                            norm,
+                            epsilon(group.folded_norm),
+                            transposed ? c.groups : 0,
+                            hidden(*p.weight),
+                            hidden(*norm.shift)};
     compiled_.folded_norms.push_back(folded);
     p.weight = folded.weight;
     p.bias = folded.bias;
@@ -290,8 +303,9 @@ void Lowering::emit_contraction(const Group& group) {
   std::vector<BufferId> reads{x.buffer};
   if (epilogue.add) reads.push_back(buffers.addend = blocked(group.residual).buffer);
   buffers.y = make_value(group).buffer;
-  program_.emit(group.op, make_contraction(c, buffers, *p.weight, p.bias, epilogue),
-                {std::move(reads), {buffers.y}});
+  const auto make =
+      group.kind == OpKind::transposed_convolution ? make_transposed_convolution : make_contraction;
+  program_.emit(group.op, make(c, buffers, *p.weight, p.bias, epilogue), {std::move(reads), {buffers.y}});
 }
 
 std::vector<AffineTerm> Lowering::terms_of(const Group& group) {

@@ -32,6 +32,7 @@ class Lowering {
   // A tensor in channel blocks; the plain network input is packed once, on first use.
   const Value& blocked(OpId tensor);
   const OperatorParameters& parameters(OpId op) const { return parameters_[index(op)]; }
+  // Of a transposed convolution, the one that it is the gradient of.
   Contraction contraction_of(const Group& group) const;
   const Value& input_of(const Contraction& contraction, const Group& group);
   LayerNorm layer_norm_of(const Group& group) const;
