@@ -15,9 +15,17 @@ bool is_model_file(std::string_view path) {
   return path.ends_with(".json");
 }
 
-#ifdef ASSAY_ONNX
+void require_onnx() {
+#ifndef ASSAY_ONNX
+  throw InputError(
+      "This assay was built without ONNX. Install libonnx-dev and libprotobuf-dev, and build it with "
+      "-DASSAY_ONNX=ON.");
+#endif
+}
+
 namespace {
 
+#ifdef ASSAY_ONNX
 Weights random_weights(const Network& network, const OnnxSettings& settings) {
   Worker worker;
   Executable executable(worker, network, {.batch_norm = BatchNormMode::running_statistics});
@@ -31,19 +39,14 @@ std::string onnx_of(const ModelFile& model, const OnnxSettings& settings) {
   const Network network = canonical(model.network);
   return to_onnx(network, random_weights(network, settings), options);
 }
-
-}  // namespace
 #else
-namespace {
-
 std::string onnx_of(const ModelFile&, const OnnxSettings&) {
-  throw InputError(
-      "This assay was built without ONNX. Install libonnx-dev and libprotobuf-dev, and build it with "
-      "-DASSAY_ONNX=ON.");
+  require_onnx();
+  throw InternalError("ONNX was asked of a build without it.");
 }
+#endif
 
 }  // namespace
-#endif
 
 void write_model(const std::string& path, const ModelFile& model, const OnnxSettings& settings) {
   const bool onnx = path.ends_with(".onnx");

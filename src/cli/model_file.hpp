@@ -32,6 +32,9 @@ struct OnnxSettings {
   std::uint64_t seed = 1;
 };
 
+// Before hours of work whose result only an ONNX file can hold. Throws InputError where this build has none.
+void require_onnx();
+
 // FILE.onnx holds weights: the model's own, or random ones, of canonical(network) then. Any other name:
 // network JSON; "-" is standard output.
 void write_model(const std::string& path, const ModelFile& model, const OnnxSettings& settings = {});

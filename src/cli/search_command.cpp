@@ -8,6 +8,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "interrupt.hpp"
+#include "model_file.hpp"
 #include "network_evaluator.hpp"
 #include "rank_weights.hpp"
 #include "run_recorder.hpp"
@@ -194,6 +195,10 @@ int run(const Arguments& arguments) {
   // A data set that is missing must not be found out after the search.
   std::optional<Dataset> dataset;
   if (const auto name = arguments.text("train")) dataset = load_dataset(*name);
+  const std::string models = arguments.text("save-models").value_or("");
+  if (!models.empty() && !dataset)
+    throw InputError("assay search: --save-models keeps trained networks. Add --train DATASET.");
+  if (!models.empty()) require_onnx();
 
   const RunIdentity identity = identity_of(settings, ranking, space, estimator);
   const std::string path = run_path(arguments, space);
@@ -267,7 +272,7 @@ int run(const Arguments& arguments) {
   }
   if (dataset) {
     if (output.format() == Format::table) shortlist.write_table(output);
-    shortlist.train(*dataset, training, journal, output.quiet());
+    shortlist.train(*dataset, training, journal, models, output.quiet());
     if (InterruptGuard::requested()) {
       journal.set_state("stopped", "interrupted during training");
       shortlist.write(output);
@@ -297,28 +302,32 @@ Command search_command() {
           "Every step is\n"
           "journalled: after an interruption the same command with --resume continues and ends with the same "
           "result.",
-      .groups = {estimator_options(),
-                 {"Budgets (a candidate over any of them is not scored)",
-                  {{"latency-ms", "MS", "estimated latency", ""},
-                   {"memory-kib", "KIB", "peak memory, as the accelerator counts it", ""},
-                   {"params", "N", "parameters", ""},
-                   {"macs", "N", "multiply-accumulates", ""}}},
-                 {"Search",
-                  {{"evaluations", "N", "distinct candidates to score", std::to_string(usual.evaluations)},
-                   {"shortlist", "N", "networks to choose along the front", std::to_string(usual.shortlist)},
-                   {"strategy", "NAME", join(strategy_names(), " or "), usual.strategy.name},
-                   {"baseline", "CANDIDATE",
-                    "text or file; tried first, and every result is reported as reduction against it", ""},
-                   {"seed", "N", "seed of everything random", "1"},
-                   {"run", "FILE", "the run's journal; runs/SPACE-N.journal when not given", ""},
-                   {"resume", "", "continue the run of --run, or the newest one in runs/", ""}}},
-                 score_options(),
-                 cache_options(),
-                 {"Training the shortlist",
-                  {{"train", "DATASET",
-                    "fashion-mnist, cifar-10, or a directory with IDX or CIFAR-10 binary files", ""}}},
-                 training_options(),
-                 output_options()},
+      .groups =
+          {estimator_options(),
+           {"Budgets (a candidate over any of them is not scored)",
+            {{"latency-ms", "MS", "estimated latency", ""},
+             {"memory-kib", "KIB", "peak memory, as the accelerator counts it", ""},
+             {"params", "N", "parameters", ""},
+             {"macs", "N", "multiply-accumulates", ""}}},
+           {"Search",
+            {{"evaluations", "N", "distinct candidates to score", std::to_string(usual.evaluations)},
+             {"shortlist", "N", "networks to choose along the front", std::to_string(usual.shortlist)},
+             {"strategy", "NAME", join(strategy_names(), " or "), usual.strategy.name},
+             {"baseline", "CANDIDATE",
+              "text or file; tried first, and every result is reported as reduction against it", ""},
+             {"seed", "N", "seed of everything random", "1"},
+             {"run", "FILE", "the run's journal; runs/SPACE-N.journal when not given", ""},
+             {"resume", "", "continue the run of --run, or the newest one in runs/", ""}}},
+           score_options(),
+           cache_options(),
+           {"Training the shortlist",
+            {{"train", "DATASET", "fashion-mnist, cifar-10, or a directory with IDX or CIFAR-10 binary files",
+              ""},
+             {"save-models", "FOLDER",
+              "keep the trained networks there: 1.onnx, 2.onnx ... as numbered in the table, baseline.onnx",
+              ""}}},
+           training_options(),
+           output_options()},
       .example =
           "  assay search spaces/ibn_fashion.toml --accelerator spaces/accelerators/edge_npu_16.toml \\\n"
           "    --latency-ms 0.5 --memory-kib 96 --evaluations 2000 --shortlist 5 --train fashion-mnist",

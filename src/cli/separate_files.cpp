@@ -13,7 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Options that name files which are replaced or, by assay measure, continued.
-constexpr std::array outputs = {"out", "networks-out", "predictions", "save-estimator", "fit-weights"};
+constexpr std::array outputs = {"out",         "networks-out", "predictions", "save-estimator",
+                                "fit-weights", "save-model"};
 // Options that name files which are read; a cache or a journal is written too, but not with results.
 constexpr std::array inputs = {"accelerator", "cache",          "candidates", "checkpoint",
                                "device",      "estimator",      "known",      "rank-weights",

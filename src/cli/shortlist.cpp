@@ -4,6 +4,7 @@
 #include "assay/base/text.hpp"
 
 #include "interrupt.hpp"
+#include "model_file.hpp"
 #include "terminal.hpp"
 
 #include <filesystem>
@@ -42,6 +43,15 @@ TrainingRow journal_row(int evaluation, const std::string& recipe, const TrainRe
   return row;
 }
 
+void make_folder(const std::string& path, std::string_view what, std::string_view option) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    throw InputError(fmt::format("{}: the folder for {} cannot be made: {}. Choose another place with --{}.",
+                                 path, what, error.message(), option));
+  }
+}
+
 }  // namespace
 
 Shortlist::Shortlist(const Space& space, Metric front_metric, const SearchResult& result,
@@ -67,41 +77,45 @@ Shortlist::Shortlist(const Space& space, Metric front_metric, const SearchResult
   }
 }
 
-void Shortlist::train(const Dataset& dataset, const TrainOptions& options, RunJournal& journal, bool quiet) {
+void Shortlist::train(const Dataset& dataset, const TrainOptions& options, RunJournal& journal,
+                      const std::string& models, bool quiet) {
   trained_ = true;
   const std::string recipe = recipe_text(dataset, options);
   const std::string folder = journal.path() + ".training";
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) {
-    throw InputError(fmt::format(
-        "{}: the folder for checkpoints cannot be made: {}. Choose another place with --run FILE.", folder,
-        error.message()));
-  }
+  make_folder(folder, "checkpoints", "run FILE");
+  if (!models.empty()) make_folder(models, "trained networks", "save-models FOLDER");
+  const auto model = [&](const std::string& name) {
+    return models.empty() ? "" : fmt::format("{}/{}.onnx", models, name);
+  };
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     train(entries_[i], fmt::format("training {} of {}", i + 1, entries_.size()), recipe, dataset, options,
-          journal, quiet);
+          journal, model(std::to_string(i + 1)), quiet);
   }
-  if (baseline_) train(*baseline_, "training the baseline", recipe, dataset, options, journal, quiet);
+  if (baseline_)
+    train(*baseline_, "training the baseline", recipe, dataset, options, journal, model("baseline"), quiet);
+  std::error_code error;
   std::filesystem::remove(folder, error);  // stays when an interrupted training left its checkpoint there
 }
 
 void Shortlist::train(Entry& entry, const std::string& label, const std::string& recipe,
-                      const Dataset& dataset, const TrainOptions& options, RunJournal& journal, bool quiet) {
+                      const Dataset& dataset, const TrainOptions& options, RunJournal& journal,
+                      const std::string& model, bool quiet) {
   if (InterruptGuard::requested()) return;
-  for (const TrainingRow& row : journal.trainings()) {
-    if (row.evaluation == entry.evaluation && row.dataset == recipe) {
-      entry.training = row;
-      return;
-    }
-  }
+  for (const TrainingRow& row : journal.trainings())
+    if (row.evaluation == entry.evaluation && row.dataset == recipe) entry.training = row;
+  if (entry.training && (model.empty() || std::filesystem::exists(model))) return;
   TrainOptions own = options;
   own.checkpoint = fmt::format("{}.training/{}.checkpoint", journal.path(), entry.evaluation);
   own.resume = true;
-  const TrainResult trained = train_with_progress(space_.decode(entry.candidate), dataset, own, label, quiet);
+  const Network network = canonical(space_.decode(entry.candidate));
+  TrainResult trained = train_with_progress(network, dataset, own, label, quiet);
   if (trained.status == TrainStatus::cancelled) return;
-  entry.training = journal_row(entry.evaluation, recipe, trained);
-  journal.record_training(*entry.training);
+  if (!model.empty())
+    write_model(model, {.network = network, .weights = std::move(trained.weights), .notes = {}});
+  if (!entry.training) {
+    entry.training = journal_row(entry.evaluation, recipe, trained);
+    journal.record_training(*entry.training);
+  }
   std::filesystem::remove(own.checkpoint);
   if (!quiet) {
     note(fmt::format("{}: test accuracy {} in {}", label,

@@ -19,8 +19,10 @@ class Shortlist {
             const Baseline* baseline);
 
   // Best rank score first, the baseline last. What the journal holds of an earlier part of the run is not
-  // trained again.
-  void train(const Dataset& dataset, const TrainOptions& options, RunJournal& journal, bool quiet);
+  // trained again, unless its trained network is wanted and not there. `models`: a folder for these, as
+  // 1.onnx, 2.onnx ... and baseline.onnx; empty: they are not kept.
+  void train(const Dataset& dataset, const TrainOptions& options, RunJournal& journal,
+             const std::string& models, bool quiet);
 
   void write(const Output& output) const;
   // The table alone, without the candidates below it.
@@ -39,7 +41,7 @@ class Shortlist {
   static constexpr int baseline_evaluation = -1;
 
   void train(Entry& entry, const std::string& label, const std::string& recipe, const Dataset& dataset,
-             const TrainOptions& options, RunJournal& journal, bool quiet);
+             const TrainOptions& options, RunJournal& journal, const std::string& model, bool quiet);
   std::vector<Column> columns(bool people) const;
   std::vector<Cell> row(const Entry& entry, Cell rank, bool people) const;
   Table table(bool people) const;

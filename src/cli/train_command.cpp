@@ -4,6 +4,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "interrupt.hpp"
+#include "model_file.hpp"
 #include "result_writer.hpp"
 #include "terminal.hpp"
 #include "training.hpp"
@@ -28,6 +29,17 @@ int run(const Arguments& arguments) {
         "assay train: --checkpoint holds one network, but {} were selected. Train them one by one.",
         items.size()));
   }
+  const auto model = arguments.text("save-model");
+  if (model && items.size() > 1) {
+    throw InputError(fmt::format(
+        "assay train: --save-model holds one network, but {} were selected. Train them one by one.",
+        items.size()));
+  }
+  if (model && !model->ends_with(".onnx")) {
+    throw InputError(fmt::format(
+        "assay train: --save-model {} would lose the weights. Give it a name that ends with .onnx.", *model));
+  }
+  if (model) require_onnx();
   options.checkpoint = checkpoint.value_or("");
   options.resume = arguments.flag("resume");
   if (options.resume && !checkpoint)
@@ -55,8 +67,10 @@ int run(const Arguments& arguments) {
   for (std::size_t i = 0; i < items.size() && !InterruptGuard::requested(); ++i) {
     Item& item = items[i];
     const Network network = workload.network(item);
-    const TrainResult result = train_with_progress(
+    TrainResult result = train_with_progress(
         network, dataset, options, fmt::format("network {} of {}", i + 1, items.size()), output.quiet());
+    if (model && result.status == TrainStatus::finished)
+      write_model(*model, {.network = canonical(network), .weights = std::move(result.weights), .notes = {}});
     writer.add(result_row(workload, output, own_cells(workload, output, item),
                           {result.test_accuracy ? Cell(percent(*result.test_accuracy)) : Cell(),
                            result.history.empty() ? Cell() : Cell(result.history.back().train_loss),
@@ -94,7 +108,8 @@ Command train_command() {
                   {{"workers", "N", "threads, at most 2; 0 is one per core. Results do not depend on it",
                     "0"},
                    {"checkpoint", "FILE", "where the state of one training is kept", ""},
-                   {"resume", "", "continue from --checkpoint", ""}}},
+                   {"resume", "", "continue from --checkpoint", ""},
+                   {"save-model", "FILE.onnx", "keep the trained network", ""}}},
                  output_options()},
       .example =
           "  assay train spaces/ibn_fashion.toml --sample 1 --data fashion-mnist --epochs 2\n"
