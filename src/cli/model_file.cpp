@@ -34,7 +34,8 @@ Weights random_weights(const Network& network, const OnnxSettings& settings) {
 }
 
 std::string onnx_of(const ModelFile& model, const OnnxSettings& settings) {
-  const OnnxExportOptions options{.opset = settings.opset, .producer_version = assay_version};
+  const OnnxExportOptions options{
+      .opset = settings.opset, .producer_version = assay_version, .metadata = model.metadata};
   if (model.weights) return to_onnx(model.network, *model.weights, options);
   const Network network = canonical(model.network);
   return to_onnx(network, random_weights(network, settings), options);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace assay::cli {
@@ -17,6 +18,8 @@ struct ModelFile {
   Network network;
   std::optional<Weights> weights;  // where the file holds them
   std::vector<std::string> notes;  // what was chosen or left out while reading, a sentence each
+  // Key and value, for whoever reads a written ONNX file.
+  std::vector<std::pair<std::string, std::string>> metadata = {};
 };
 
 // By the name's ending.

@@ -107,11 +107,10 @@ void Shortlist::train(Entry& entry, const std::string& label, const std::string&
   TrainOptions own = options;
   own.checkpoint = fmt::format("{}.training/{}.checkpoint", journal.path(), entry.evaluation);
   own.resume = true;
-  const Network network = canonical(space_.decode(entry.candidate));
-  TrainResult trained = train_with_progress(network, dataset, own, label, quiet);
+  const Network network = space_.decode(entry.candidate);
+  const TrainResult trained = train_with_progress(network, dataset, own, label, quiet);
   if (trained.status == TrainStatus::cancelled) return;
-  if (!model.empty())
-    write_model(model, {.network = network, .weights = std::move(trained.weights), .notes = {}});
+  if (!model.empty()) write_model(model, trained_model(network, trained));
   if (!entry.training) {
     entry.training = journal_row(entry.evaluation, recipe, trained);
     journal.record_training(*entry.training);

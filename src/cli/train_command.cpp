@@ -67,10 +67,9 @@ int run(const Arguments& arguments) {
   for (std::size_t i = 0; i < items.size() && !InterruptGuard::requested(); ++i) {
     Item& item = items[i];
     const Network network = workload.network(item);
-    TrainResult result = train_with_progress(
+    const TrainResult result = train_with_progress(
         network, dataset, options, fmt::format("network {} of {}", i + 1, items.size()), output.quiet());
-    if (model && result.status == TrainStatus::finished)
-      write_model(*model, {.network = canonical(network), .weights = std::move(result.weights), .notes = {}});
+    if (model && result.status == TrainStatus::finished) write_model(*model, trained_model(network, result));
     writer.add(result_row(workload, output, own_cells(workload, output, item),
                           {result.test_accuracy ? Cell(percent(*result.test_accuracy)) : Cell(),
                            result.history.empty() ? Cell() : Cell(result.history.back().train_loss),

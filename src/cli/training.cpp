@@ -39,6 +39,22 @@ TrainOptions train_options(const Arguments& arguments) {
   return options;
 }
 
+ModelFile trained_model(const Network& network, const TrainResult& result) {
+  const auto list = [&](double ImageTransform::Statistics::*value) {
+    std::vector<std::string> texts;
+    for (const ImageTransform::Statistics& channel : result.normalisation)
+      texts.push_back(fmt::format("{:.6g}", channel.*value));
+    return join(texts, ", ");
+  };
+  ModelFile model{.network = canonical(network),
+                  .weights = result.weights,
+                  .notes = {},
+                  .metadata = {{"input_mean", list(&ImageTransform::Statistics::mean)},
+                               {"input_std", list(&ImageTransform::Statistics::deviation)}}};
+  if (result.test_accuracy) model.metadata.emplace_back("test_accuracy", exact_number(*result.test_accuracy));
+  return model;
+}
+
 TrainResult train_with_progress(const Network& network, const Dataset& dataset, const TrainOptions& options,
                                 const std::string& label, bool quiet) {
   ProgressLine line(quiet);

@@ -5,6 +5,7 @@
 #include "assay/train/train.hpp"
 
 #include "arguments.hpp"
+#include "model_file.hpp"
 
 #include <string>
 
@@ -18,5 +19,9 @@ TrainOptions train_options(const Arguments& arguments);
 // was requested.
 TrainResult train_with_progress(const Network& network, const Dataset& dataset, const TrainOptions& options,
                                 const std::string& label, bool quiet);
+
+// What a network that was trained needs to be told with: "input_mean" and "input_std", per channel, as
+// PyTorch's transforms.Normalize takes them, and the accuracy it reached. `network` is what was trained.
+ModelFile trained_model(const Network& network, const TrainResult& result);
 
 }  // namespace assay::cli

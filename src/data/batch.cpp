@@ -53,6 +53,8 @@ ImageTransform::ImageTransform(const ImageSet& training, Shape image)
     const double variance = sum_of_squares / count - mean * mean;
     const double deviation = variance > 1e-6 ? std::sqrt(variance) : 1.0;
     channels_[c] = {static_cast<float>(1 / deviation), static_cast<float>(-mean / deviation)};
+    constexpr double white = 255;
+    statistics_.push_back({mean / white, deviation / white});
   }
 }
 

@@ -399,6 +399,11 @@ std::string to_onnx(const Network& network, const Weights& weights, const OnnxEx
   model.set_ir_version(options.opset < 15 ? first_ir : later_ir);
   model.set_producer_name("assay");
   model.set_producer_version(options.producer_version);
+  for (const auto& [key, value] : options.metadata) {
+    onnx::StringStringEntryProto& entry = *model.add_metadata_props();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
   model.add_opset_import()->set_version(options.opset);
   Exporter(network, weights, *model.mutable_graph()).write();
   std::string text;

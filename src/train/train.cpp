@@ -254,6 +254,7 @@ class Training {
     Tensors parameters = replicas_.parameters();
     result.weights_hash = hash_of(parameters);
     result.weights = weights_of(network_, std::move(parameters));
+    result.normalisation.assign(transform_.statistics().begin(), transform_.statistics().end());
     return result;
   }
 

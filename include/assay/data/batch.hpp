@@ -44,6 +44,12 @@ class ImageTransform {
  public:
   ImageTransform(const ImageSet& training, Shape image);
 
+  // Per channel, of pixels scaled to [0, 1], as PyTorch's transforms.Normalize takes them.
+  struct Statistics {
+    double mean = 0, deviation = 1;
+  };
+  std::span<const Statistics> statistics() const { return statistics_; }
+
   // `pixels` and `out` hold one image, {channels, height, width}.
   void write(std::span<const std::uint8_t> pixels, const Placement& placement, std::span<float> out) const;
 
@@ -54,6 +60,7 @@ class ImageTransform {
 
   Shape image_;
   std::vector<Channel> channels_;
+  std::vector<Statistics> statistics_;
 };
 
 }  // namespace assay

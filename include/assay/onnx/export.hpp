@@ -7,6 +7,8 @@
 #include "assay/network/weights.hpp"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace assay {
 
@@ -15,7 +17,8 @@ inline constexpr int most_onnx_opset = 17;
 
 struct OnnxExportOptions {
   int opset = most_onnx_opset;
-  std::string producer_version;  // of assay
+  std::string producer_version;                                    // of assay
+  std::vector<std::pair<std::string, std::string>> metadata = {};  // key and value
 };
 
 // The bytes of the model. Operators that do not reach the output are left out. `weights` holds every

@@ -84,6 +84,7 @@ struct TrainResult {
   double seconds = 0;
   std::uint64_t weights_hash = 0;  // of all parameters and running statistics as they are now
   Weights weights;                 // these, of canonical(network)
+  std::vector<ImageTransform::Statistics> normalisation;  // of the images that the network was shown
 };
 
 // Trains canonical(network), whose output must be logits {classes or more, 1, 1}.
