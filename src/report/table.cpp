@@ -5,6 +5,8 @@
 #include "assay/base/text.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -18,23 +20,32 @@ bool has_value(const Cell& cell) {
   return !std::holds_alternative<std::monostate>(cell);
 }
 
+template <class Number>
+void append_number(std::string& out, Number value) {
+  std::array<char, 32> buffer;
+  const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  if (error != std::errc()) throw InternalError("a number takes more than 32 characters");
+  out.append(buffer.data(), end);
+}
+
+// Of a cell that has a value.
+void append_exact(std::string& out, const Cell& cell) {
+  if (const auto* text = std::get_if<std::string>(&cell))
+    out += *text;
+  else if (const auto* raw = std::get_if<RawJson>(&cell))
+    out += raw->text;
+  else if (const auto* number = std::get_if<double>(&cell))
+    append_number(out, *number);
+  else if (const auto* integer = std::get_if<std::int64_t>(&cell))
+    append_number(out, *integer);
+  else
+    out += std::get<bool>(cell) ? "true" : "false";
+}
+
 std::string exact(const Cell& cell) {
-  if (!has_value(cell)) return "";
-  if (const auto* text = std::get_if<std::string>(&cell)) return *text;
-  if (const auto* raw = std::get_if<RawJson>(&cell)) return raw->text;
-  if (const auto* number = std::get_if<double>(&cell)) return exact_number(*number);
-  if (const auto* integer = std::get_if<std::int64_t>(&cell)) return std::to_string(*integer);
-  return std::get<bool>(cell) ? "true" : "false";
-}
-
-std::string json_text(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-std::string json_value(const Cell& cell) {
-  if (!has_value(cell)) return "null";
-  if (const auto* text = std::get_if<std::string>(&cell)) return json_text(*text);
-  return exact(cell);  // numbers, true and false read the same in JSON
+  std::string text;
+  if (has_value(cell)) append_exact(text, cell);
+  return text;
 }
 
 // Characters that a terminal shows, not bytes: continuation bytes of UTF-8 take no place.
@@ -98,16 +109,53 @@ std::string csv_header(const std::vector<Column>& columns) {
   return csv_row(fields);
 }
 
+void append_csv(std::string& out, const Cell& cell) {
+  if (!has_value(cell)) return;
+  if (const auto* text = std::get_if<std::string>(&cell))
+    append_csv_field(out, *text);
+  else if (const auto* raw = std::get_if<RawJson>(&cell))
+    append_csv_field(out, raw->text);
+  else
+    append_exact(out, cell);
+}
+
+void append_json_text(std::string& out, std::string_view text) {
+  const bool plain =
+      std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; });
+  if (plain) {
+    out += '"';
+    out += text;
+    out += '"';
+  } else {
+    out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+}
+
+void append_json(std::string& out, const Cell& cell) {
+  if (!has_value(cell))
+    out += "null";
+  else if (const auto* text = std::get_if<std::string>(&cell))
+    append_json_text(out, *text);
+  else
+    append_exact(out, cell);  // numbers, true and false read the same in JSON
+}
+
 std::string csv_line(const std::vector<Cell>& row) {
-  std::vector<std::string> fields;
-  for (const Cell& cell : row) fields.push_back(exact(cell));
-  return csv_row(fields);
+  std::string line;
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (i > 0) line += ',';
+    append_csv(line, row[i]);
+  }
+  return line + '\n';
 }
 
 std::string json_line(const std::vector<Column>& columns, const std::vector<Cell>& row) {
-  std::string line = "{";
+  std::string line;
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    line += (i == 0 ? "" : ",") + json_text(columns[i].key) + ":" + json_value(row[i]);
+    line += i == 0 ? '{' : ',';
+    append_json_text(line, columns[i].key);
+    line += ':';
+    append_json(line, row[i]);
   }
   return line + "}\n";
 }

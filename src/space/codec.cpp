@@ -37,18 +37,27 @@ int find_option(const Decision& decision, std::string_view text) {
   return -1;
 }
 
-std::uint16_t option_or_fail(const Decision& decision, std::string_view text, const std::string& place) {
+std::uint16_t option_or_fail(const Decision& decision, std::string_view text) {
   const int option = find_option(decision, text);
   if (option >= 0) return static_cast<std::uint16_t>(option);
   if (trim(text).empty())
-    throw InputError(fmt::format("{}: Decision \"{}\" is empty. Give one of: {}.", place, decision.name,
+    throw InputError(fmt::format("Decision \"{}\" is empty. Give one of: {}.", decision.name,
                                  join(decision.options, ", ")));
   // The nearest of a few numbers says little; the whole list says all.
   const std::string hint = decision.options.size() <= 24
                                ? fmt::format(" Its options are: {}.", join(decision.options, ", "))
                                : suggestion(trim(text), decision.options);
-  throw InputError(
-      fmt::format("{}: Decision \"{}\" has no option \"{}\".{}", place, decision.name, trim(text), hint));
+  throw InputError(fmt::format("Decision \"{}\" has no option \"{}\".{}", decision.name, trim(text), hint));
+}
+
+// Errors inside of a row do not know where it stands.
+template <class F>
+auto at_place(const std::string& source, std::int64_t line, const F& work) {
+  try {
+    return work();
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}:{}: {}", source, line, error.what()));
+  }
 }
 
 std::vector<std::string> names_of(const Space& space) {
@@ -67,24 +76,140 @@ std::string misspelled(const std::string& decision, const std::vector<std::strin
   return near ? fmt::format(" Is column \"{}\" meant for it?", *near) : "";
 }
 
+// What the columns of a CSV file, or the keys of JSON objects, mean in a space.
+class Decisions {
+ public:
+  explicit Decisions(const Space& space) : space_(space), names_(names_of(space)) {}
+
+  // The column of each decision.
+  std::vector<std::size_t> columns_of(const std::vector<std::string>& columns) const {
+    std::vector<std::size_t> found;
+    for (const std::string& name : names_) {
+      const std::ptrdiff_t at = find_key(columns, name, found.empty() ? 0 : found.back() + 1);
+      if (at < 0)
+        throw InputError(fmt::format(
+            "There is no column for decision \"{}\" of space \"{}\".{} Add the column; every decision "
+            "needs one.",
+            name, space_.name(), misspelled(name, columns, names_)));
+      found.push_back(static_cast<std::size_t>(at));
+    }
+    return found;
+  }
+
+  void read_row(const std::vector<std::string>& fields, const std::vector<std::size_t>& columns,
+                Candidate& candidate) const {
+    candidate.choices.clear();
+    for (std::size_t d = 0; d < columns.size(); ++d)
+      candidate.choices.push_back(option_or_fail(space_.decisions()[d], fields[columns[d]]));
+    candidate = space_.normalised(candidate);
+  }
+
+  void read_object(const std::vector<std::string>& keys, const std::vector<std::string>& texts,
+                   Candidate& candidate) const {
+    candidate.choices.clear();
+    std::ptrdiff_t last = -1;
+    for (const Decision& decision : space_.decisions()) {
+      last = find_key(keys, decision.name, static_cast<std::size_t>(last + 1));
+      if (last < 0)
+        throw InputError(
+            fmt::format("There is no key for decision \"{}\" of space \"{}\".{} Every decision needs one.",
+                        decision.name, space_.name(), misspelled(decision.name, keys, names_)));
+      candidate.choices.push_back(option_or_fail(decision, texts[static_cast<std::size_t>(last)]));
+    }
+    candidate = space_.normalised(candidate);
+  }
+
+ private:
+  const Space& space_;
+  std::vector<std::string> names_;
+};
+
 }  // namespace
 
+struct CandidateParser::Implementation {
+  Decisions decisions;
+  std::string source;
+  bool json = false;
+  std::vector<std::string> columns;
+  std::vector<std::size_t> column_of;  // [decision], of CSV
+
+  Implementation(const Space& space, std::string name) : decisions(space), source(std::move(name)) {}
+
+  void split(std::string_view line, CandidateRow& row) const {
+    if (json) {
+      if (!is_json_object(line))
+        throw InputError(
+            "This line is not a JSON object. Write one object a line, {\"decision\": \"option\", ...}.");
+      return split_json_object(line, row.keys, row.fields, row.types);
+    }
+    split_csv_line(line, row.fields);
+    row.types.assign(row.fields.size(), FieldType::text);
+    if (row.fields.size() != columns.size())
+      throw InputError(
+          fmt::format("The row has {} fields, but the header has {} columns. Complete or remove the row.",
+                      row.fields.size(), columns.size()));
+  }
+
+  void parse(std::string_view line, CandidateRow& row) const {
+    try {
+      split(line, row);
+    } catch (const InputError&) {
+      row.keys.clear();
+      row.fields.clear();
+      row.types.clear();
+      throw;
+    }
+    json ? decisions.read_object(row.keys, row.fields, row.candidate)
+         : decisions.read_row(row.fields, column_of, row.candidate);
+  }
+};
+
+CandidateParser::CandidateParser(const Space& space, std::string source)
+    : implementation_(std::make_unique<Implementation>(space, std::move(source))) {
+  implementation_->json = true;
+}
+
+CandidateParser::CandidateParser(const Space& space, std::string source, std::string_view header,
+                                 std::int64_t number)
+    : implementation_(std::make_unique<Implementation>(space, std::move(source))) {
+  Implementation& i = *implementation_;
+  at_place(i.source, number, [&] {
+    split_csv_line(header, i.columns);
+    check_csv_header(i.columns);
+    i.column_of = i.decisions.columns_of(i.columns);
+  });
+}
+
+CandidateParser::~CandidateParser() = default;
+CandidateParser::CandidateParser(CandidateParser&&) noexcept = default;
+
+bool CandidateParser::is_json() const {
+  return implementation_->json;
+}
+const std::vector<std::string>& CandidateParser::columns() const {
+  return implementation_->columns;
+}
+
+void CandidateParser::parse(std::string_view line, std::int64_t number, CandidateRow& row) const {
+  row.line = static_cast<int>(number);
+  at_place(implementation_->source, number, [&] { implementation_->parse(line, row); });
+}
+
 struct CandidateReader::Implementation {
-  const Space& space;
+  Decisions decisions;
   std::istream& in;
   std::string source;
   bool json = false;
   std::unique_ptr<CsvReader> csv;
   std::vector<std::string> columns;
-  std::vector<int> column_of;  // [decision]
-  std::vector<std::string> decision_names;
+  std::vector<std::size_t> column_of;  // [decision], of CSV
   int line = 0;
   std::unique_ptr<JsonObjects> objects;
   JsonObject object;  // the last one read; the first is read for its keys
   bool pending = false;
 
-  Implementation(const Space& s, std::istream& i, std::string name)
-      : space(s), in(i), source(std::move(name)), decision_names(names_of(s)) {
+  Implementation(const Space& space, std::istream& i, std::string name)
+      : decisions(space), in(i), source(std::move(name)) {
     skip_byte_order_mark();
     while (in.peek() != std::istream::traits_type::eof() && std::isspace(in.peek()) != 0)
       if (in.get() == '\n') ++line;
@@ -92,22 +217,11 @@ struct CandidateReader::Implementation {
     if (json) {
       objects = std::make_unique<JsonObjects>(in, source, line + 1);
       pending = objects->next(object);
-      if (pending)
-        for (const JsonMember& member : object.members) columns.push_back(member.key);
+      if (pending) columns = object.keys;
     } else {
       csv = std::make_unique<CsvReader>(in, source);
       columns = csv->header();
-    }
-    for (const std::string& decision : decision_names) {
-      const auto found = std::find(columns.begin(), columns.end(), decision);
-      // JSON objects are checked one by one: each may have its own keys.
-      if (found == columns.end() && !json) {
-        throw InputError(fmt::format(
-            "{}:1: There is no column for decision \"{}\" of space \"{}\".{} Add the column; every decision "
-            "needs one.",
-            source, decision, space.name(), misspelled(decision, columns, decision_names)));
-      }
-      column_of.push_back(found == columns.end() ? -1 : static_cast<int>(found - columns.begin()));
+      column_of = at_place(source, 1, [&] { return decisions.columns_of(columns); });
     }
   }
 
@@ -118,29 +232,16 @@ struct CandidateReader::Implementation {
     }
   }
 
-  std::string place(int at) const { return fmt::format("{}:{}", source, at); }
-
   bool next_json(CandidateRow& row) {
     if (!std::exchange(pending, false) && !objects->next(object)) return false;
     row.line = object.line;
-    row.candidate.choices.clear();
-    for (const Decision& decision : space.decisions()) {
-      const JsonMember* member = object.find(decision.name);
-      if (member == nullptr) {
-        std::vector<std::string> keys;
-        for (const JsonMember& m : object.members) keys.push_back(m.key);
-        throw InputError(fmt::format(
-            "{}: There is no key for decision \"{}\" of space \"{}\".{} Every decision needs one.",
-            place(row.line), decision.name, space.name(), misspelled(decision.name, keys, decision_names)));
-      }
-      row.candidate.choices.push_back(option_or_fail(decision, member->text, place(row.line)));
-    }
+    at_place(source, row.line, [&] { decisions.read_object(object.keys, object.texts, row.candidate); });
     row.fields.clear();
     row.types.clear();
-    for (const std::string& column : columns) {
-      const JsonMember* member = object.find(column);
-      row.fields.push_back(member == nullptr ? "" : member->text);
-      row.types.push_back(member == nullptr ? FieldType::absent : member->type);
+    for (std::size_t c = 0; c < columns.size(); ++c) {
+      const std::ptrdiff_t at = find_key(object.keys, columns[c], c);
+      row.fields.push_back(at < 0 ? "" : object.texts[static_cast<std::size_t>(at)]);
+      row.types.push_back(at < 0 ? FieldType::absent : object.types[static_cast<std::size_t>(at)]);
     }
     return true;
   }
@@ -149,10 +250,7 @@ struct CandidateReader::Implementation {
     if (!csv->next(row.fields)) return false;
     row.types.assign(row.fields.size(), FieldType::text);
     row.line = csv->line() + line;
-    row.candidate.choices.clear();
-    for (std::size_t d = 0; d < column_of.size(); ++d)
-      row.candidate.choices.push_back(option_or_fail(
-          space.decisions()[d], row.fields[static_cast<std::size_t>(column_of[d])], place(row.line)));
+    at_place(source, row.line, [&] { decisions.read_row(row.fields, column_of, row.candidate); });
     return true;
   }
 };
@@ -169,9 +267,7 @@ bool CandidateReader::is_json() const {
 }
 
 bool CandidateReader::next(CandidateRow& row) {
-  const bool more = implementation_->json ? implementation_->next_json(row) : implementation_->next_csv(row);
-  if (more) row.candidate = implementation_->space.normalised(row.candidate);
-  return more;
+  return implementation_->json ? implementation_->next_json(row) : implementation_->next_csv(row);
 }
 
 std::string to_text(const Space& space, const Candidate& candidate) {
@@ -206,7 +302,11 @@ Candidate candidate_from_text(const Space& space, std::string_view text, const s
                                    suggestion(name, names)));
     const auto d = static_cast<std::size_t>(found - names.begin());
     if (choices[d] >= 0) throw InputError(fmt::format("{}: Decision \"{}\" is given twice.", source, name));
-    choices[d] = option_or_fail(space.decisions()[d], word.substr(equals + 1), source);
+    try {
+      choices[d] = option_or_fail(space.decisions()[d], word.substr(equals + 1));
+    } catch (const InputError& error) {
+      throw InputError(fmt::format("{}: {}", source, error.what()));
+    }
   }
   Candidate candidate;
   for (std::size_t d = 0; d < choices.size(); ++d) {

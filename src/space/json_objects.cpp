@@ -3,7 +3,6 @@
 #include "assay/base/error.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -41,41 +40,78 @@ std::string_view without_blanks(std::string_view text) {
   return text;
 }
 
-JsonMember member(std::string_view key, std::string_view value) {
-  JsonMember member{nlohmann::json::parse(key).get<std::string>(), std::string(value), FieldType::json};
-  if (value.front() == '"') {
-    member.text = nlohmann::json::parse(value).get<std::string>();
-    member.type = FieldType::text;
-  } else if (value == "null") {
-    member.text.clear();
-    member.type = FieldType::null;
-  }
-  return member;
+// The text that a JSON string means. Most need no parser.
+void unquote(std::string_view quoted, std::string& text) {
+  if (quoted.find('\\') == std::string_view::npos)
+    text.assign(quoted.substr(1, quoted.size() - 2));
+  else
+    nlohmann::json::parse(quoted).get_to(text);
 }
 
-// The members of an object that is known to be valid JSON.
-void split_members(std::string_view object, std::vector<JsonMember>& members) {
-  Nesting nesting;
-  std::size_t begin = 1, colon = 0;
-  for (std::size_t i = 0; i < object.size(); ++i) {
-    nesting.step(object[i]);
-    if (nesting.quoted) continue;
-    if (nesting.depth == 1 && object[i] == ':' && colon == 0) colon = i;
-    const bool ends = nesting.depth == 0 || (nesting.depth == 1 && object[i] == ',');
-    if (!ends || colon == 0) continue;
-    members.push_back(member(without_blanks(object.substr(begin, colon - begin)),
-                             without_blanks(object.substr(colon + 1, i - colon - 1))));
-    begin = i + 1;
-    colon = 0;
+// Element `i` of a list that still holds the strings of an earlier object.
+std::string& reused(std::vector<std::string>& list, std::size_t i) {
+  if (i == list.size()) list.emplace_back();
+  return list[i];
+}
+
+FieldType read_value(std::string_view value, std::string& text) {
+  if (value.front() == '"') {
+    unquote(value, text);
+    return FieldType::text;
   }
+  if (value == "null") {
+    text.clear();
+    return FieldType::null;
+  }
+  text.assign(value);
+  return FieldType::json;
+}
+
+// Null when there is none. Sorted, because a hostile line may have a hundred thousand.
+const std::string* repeated(const std::vector<std::string>& keys) {
+  std::vector<const std::string*> sorted;
+  for (const std::string& key : keys) sorted.push_back(&key);
+  const auto text = [](const std::string* key) -> const std::string& { return *key; };
+  std::ranges::sort(sorted, {}, text);
+  const auto found = std::ranges::adjacent_find(sorted, {}, text);
+  return found == sorted.end() ? nullptr : *found;
 }
 
 }  // namespace
 
-const JsonMember* JsonObject::find(std::string_view key) const {
-  const auto found =
-      std::find_if(members.begin(), members.end(), [&](const JsonMember& m) { return m.key == key; });
-  return found == members.end() ? nullptr : &*found;
+std::ptrdiff_t find_key(const std::vector<std::string>& keys, std::string_view key, std::size_t guess) {
+  if (guess < keys.size() && keys[guess] == key) return static_cast<std::ptrdiff_t>(guess);
+  const auto found = std::ranges::find(keys, key);
+  return found == keys.end() ? -1 : found - keys.begin();
+}
+
+bool is_json_object(std::string_view text) {
+  return without_blanks(text).starts_with('{') && nlohmann::json::accept(text);
+}
+
+void split_json_object(std::string_view text, std::vector<std::string>& keys, std::vector<std::string>& texts,
+                       std::vector<FieldType>& types) {
+  text = without_blanks(text);
+  types.clear();
+  std::size_t count = 0;
+  Nesting nesting;
+  std::size_t begin = 1, colon = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    nesting.step(text[i]);
+    if (nesting.quoted) continue;
+    if (nesting.depth == 1 && text[i] == ':' && colon == 0) colon = i;
+    const bool ends = nesting.depth == 0 || (nesting.depth == 1 && text[i] == ',');
+    if (!ends || colon == 0) continue;
+    unquote(without_blanks(text.substr(begin, colon - begin)), reused(keys, count));
+    types.push_back(read_value(without_blanks(text.substr(colon + 1, i - colon - 1)), reused(texts, count)));
+    ++count;
+    begin = i + 1;
+    colon = 0;
+  }
+  keys.resize(count);
+  texts.resize(count);
+  if (const std::string* key = repeated(keys))
+    throw InputError(fmt::format("The key \"{}\" is given twice. Remove one.", *key));
 }
 
 JsonObjects::JsonObjects(std::istream& in, std::string source, int line)
@@ -130,21 +166,20 @@ bool JsonObjects::next(JsonObject& object) {
   }
   begun_ = true;
   object.line = line_;
-  object.members.clear();
-  std::string text;
-  if (c == '{') read_text(text);
-  if (c != '{' || !nlohmann::json::accept(text)) {
+  text_.clear();
+  if (c == '{') read_text(text_);
+  if (!is_json_object(text_)) {
     fail(object.line, array_
                           ? "The array holds something here that is not a JSON object. Write {\"decision\": "
                             "\"option\", ...}, separated by commas."
                           : "This line is not a JSON object. Write one object a line, {\"decision\": "
                             "\"option\", ...}.");
   }
-  split_members(text, object.members);
-  std::set<std::string_view> seen;
-  for (const JsonMember& m : object.members)
-    if (!seen.insert(m.key).second)
-      fail(object.line, fmt::format("The key \"{}\" is given twice. Remove one.", m.key));
+  try {
+    split_json_object(text_, object.keys, object.texts, object.types);
+  } catch (const InputError& error) {
+    fail(object.line, error.what());
+  }
   return true;
 }
 

@@ -11,17 +11,23 @@
 
 namespace assay {
 
-struct JsonMember {
-  std::string key;
-  std::string text;  // as in CandidateRow::fields
-  FieldType type;
+struct JsonObject {
+  // Side by side: the key, the value and its type as in CandidateRow. Kept apart, and reused from object to
+  // object, so that a row can take them over without copying a string.
+  std::vector<std::string> keys, texts;
+  std::vector<FieldType> types;
+  int line = 0;
 };
 
-struct JsonObject {
-  std::vector<JsonMember> members;
-  int line = 0;
-  const JsonMember* find(std::string_view key) const;
-};
+// Index of the key, or -1. Objects of a file mostly have their keys in one order: looks at `guess` first.
+std::ptrdiff_t find_key(const std::vector<std::string>& keys, std::string_view key, std::size_t guess);
+
+// Whether the text is one JSON object, and nothing else.
+bool is_json_object(std::string_view text);
+
+// The members of a text that is_json_object. Throws InputError, without a place, for repeated keys.
+void split_json_object(std::string_view text, std::vector<std::string>& keys, std::vector<std::string>& texts,
+                       std::vector<FieldType>& types);
 
 class JsonObjects {
  public:
@@ -37,6 +43,7 @@ class JsonObjects {
 
   std::istream& in_;
   std::string source_;
+  std::string text_;
   int line_;
   bool array_;
   bool begun_ = false;

@@ -38,6 +38,16 @@ class CsvReader {
   int row_line_ = 0;
 };
 
+// Takes a byte order mark off the first name. Throws InputError, without a place, for an empty or a repeated
+// column name.
+void check_csv_header(std::vector<std::string>& header);
+
+// The fields of one line without its end, where no field may hold a line break: for whoever splits the input
+// into lines himself. Throws InputError, without a place, for a quote that is left open and for zero bytes.
+void split_csv_line(std::string_view line, std::vector<std::string>& fields);
+
+// Quoted where needed.
+void append_csv_field(std::string& out, std::string_view field);
 // One row, quoted where needed, ending with '\n'.
 std::string csv_row(std::span<const std::string> fields);
 

@@ -37,6 +37,11 @@ using Cell = std::variant<std::monostate, std::string, double, std::int64_t, boo
 
 enum class Format { table, csv, json };
 
+// One value in a machine's format, for rows that are put together elsewhere.
+void append_csv(std::string& out, const Cell& cell);
+void append_json(std::string& out, const Cell& cell);
+void append_json_text(std::string& out, std::string_view text);
+
 // One row in a machine's format, ending with '\n'. JSON rows are objects on one line.
 std::string csv_header(const std::vector<Column>& columns);
 std::string csv_line(const std::vector<Cell>& row);
