@@ -5,9 +5,9 @@
 #include "assay/search/evaluator.hpp"
 #include "assay/space/space.hpp"
 
+#include "candidate_gate.hpp"
 #include "score_service.hpp"
 
-#include <optional>
 #include <vector>
 
 namespace assay::cli {
@@ -27,15 +27,11 @@ class NetworkEvaluator final : public Evaluator {
   std::vector<double> rank(std::span<const double> scores, std::size_t count) override;
 
  private:
-  GateResult gate_one(const Candidate& candidate, std::optional<Estimator::Session>& session) const;
-
   const Space& space_;
-  const Estimator* estimator_;
   ScoreService& service_;
   std::vector<RankTerm> terms_;
   std::vector<double> weights_;
-  std::vector<std::optional<Estimator::Session>>
-      sessions_;  // one per chunk of a gate batch, so that caches stay warm
+  std::vector<CandidateGate> gates_;  // one per chunk of a batch
 };
 
 }  // namespace assay::cli

@@ -5,6 +5,7 @@
 #include "assay/search/search.hpp"
 #include "assay/space/codec.hpp"
 
+#include "budget_options.hpp"
 #include "commands.hpp"
 #include "common.hpp"
 #include "interrupt.hpp"
@@ -28,22 +29,6 @@ namespace assay::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-Budget budget_of(const Arguments& arguments, bool has_estimator) {
-  Budget budget;
-  const auto limit = [&](const char* option, Metric metric, double unit) {
-    if (const auto value = arguments.number(option, 0, 1e15)) budget.set(metric, *value * unit);
-  };
-  limit("latency-ms", Metric::latency, 1);
-  limit("memory-kib", Metric::memory, 1024);
-  limit("params", Metric::params, 1);
-  limit("macs", Metric::macs, 1);
-  if (budget.limited(Metric::latency) && !has_estimator) {
-    throw InputError(
-        "assay search: --latency-ms needs to know the hardware. Add --accelerator FILE or --estimator FILE.");
-  }
-  return budget;
-}
 
 // A candidate as text, or the first row of a candidate file.
 Candidate read_candidate(const Space& space, const std::string& text) {
@@ -304,11 +289,7 @@ Command search_command() {
           "result.",
       .groups =
           {estimator_options(),
-           {"Budgets (a candidate over any of them is not scored)",
-            {{"latency-ms", "MS", "estimated latency", ""},
-             {"memory-kib", "KIB", "peak memory, as the accelerator counts it", ""},
-             {"params", "N", "parameters", ""},
-             {"macs", "N", "multiply-accumulates", ""}}},
+           budget_options("Budgets (a candidate over any of them is not scored)"),
            {"Search",
             {{"evaluations", "N", "distinct candidates to score", std::to_string(usual.evaluations)},
              {"shortlist", "N", "networks to choose along the front", std::to_string(usual.shortlist)},

@@ -2,12 +2,20 @@
 // a path that cannot be read or written and a full disk are the user's to mend.
 #pragma once
 
+#include "assay/base/error.hpp"
+
 #include <cstdint>
 #include <fstream>
 #include <string>
 #include <string_view>
 
 namespace assay {
+
+// Whoever read what is being written has closed his end of the pipe. Seen only where SIGPIPE is ignored.
+class ClosedPipe : public InputError {
+ public:
+  using InputError::InputError;
+};
 
 std::string read_file(const std::string& path);
 
