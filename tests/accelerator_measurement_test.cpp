@@ -7,6 +7,8 @@
 #include "assay/network/transform.hpp"
 #include "assay/space/space.hpp"
 
+#include "foreign_network.hpp"
+
 #include <filesystem>
 #include <map>
 #include <set>
@@ -270,10 +272,12 @@ TEST_CASE("host: its accelerator is the one of the file") {
 }
 
 TEST_CASE("host: every kind of subgraph that networks hold can be measured") {
-  const std::vector<Subgraph> subgraphs = subgraphs_of_spaces();
+  std::vector<Subgraph> subgraphs = subgraphs_of_spaces();
+  SubgraphSplitter splitter(host_fusion_rules());
+  for (const SubgraphInstance& i : splitter.split(test::foreign_network())) subgraphs.push_back(i.subgraph);
   std::set<OpKind> kinds;
   for (const Subgraph& s : subgraphs) kinds.insert(s.kind);
-  CHECK(kinds.size() >= 9);
+  CHECK(kinds.size() >= 12);
   for (const int batch : {1, 3}) {
     HostMeter meter(quick(batch));
     for (const HostLatency& latency : measure_all<Subgraph>(meter, subgraphs)) check_plausible(latency);

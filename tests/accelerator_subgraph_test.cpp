@@ -5,6 +5,8 @@
 #include "assay/base/random.hpp"
 #include "assay/network/builder.hpp"
 
+#include "foreign_network.hpp"
+
 #include <cmath>
 #include <sstream>
 #include <string>
@@ -144,12 +146,62 @@ TEST_CASE("split: fused parts cost nothing beyond their operand's bytes") {
   CHECK(run_cycle_model(a, one).latency_ms == run_cycle_model(a, two).latency_ms);
 }
 
+TEST_CASE("split: a transposed convolution fuses what a convolution does; several outputs take no time") {
+  const Network network = test::foreign_network();
+  const std::vector<std::string> subgraphs = described(rules_with(Activation::relu), network);
+  const auto holds = [&](const std::string& text) {
+    return std::find(subgraphs.begin(), subgraphs.end(), text) != subgraphs.end();
+  };
+  CHECK(holds("layer_norm 24->24 8x8"));
+  CHECK(holds("channel_shuffle g4 24->24 8x8"));
+  CHECK(holds("3x3 transposed_convolution 32->24 s2 8x8 +batch_norm +relu"));
+  CHECK(holds("2x2 transposed_convolution g2 32->24 s2 8x8 +batch_norm +add +relu"));
+  CHECK(holds("4x4 depthwise transposed_convolution 24->24 s2 16x16 +batch_norm +relu"));
+  CHECK(subgraphs.size() == 16);
+  CHECK(subgraphs.back() == "linear 32->10 1x1");
+
+  SubgraphSplitter splitter(rules_with(Activation::relu));
+  std::int64_t macs = 0, weights = 0;
+  for (const SubgraphInstance& i : splitter.split(network)) {
+    REQUIRE_NOTHROW(check(i.subgraph, describe(i.subgraph)));
+    macs += work_of(i.subgraph).macs;
+    weights += work_of(i.subgraph).weight_elements;
+  }
+  CHECK(macs == network.macs());
+  // A batch norm's two values fold into one.
+  CHECK(weights == network.parameters() - 24 - 32 - 24 - 24 - 24 - 24);
+}
+
+TEST_CASE("check: transposed convolutions of impossible sizes") {
+  const auto possible = [](int in, int out) {
+    const Subgraph s{.kind = OpKind::transposed_convolution,
+                     .input = {8, in, in},
+                     .output = {8, out, out},
+                     .kernel_h = 3,
+                     .kernel_w = 3,
+                     .stride_h = 2,
+                     .stride_w = 2};
+    try {
+      check(s, "here");
+    } catch (const InputError&) {
+      return false;
+    }
+    return true;
+  };
+  // (5 - 1) 2 + 3 = 11, less up to two rows on either side, or one more.
+  for (int out = 1; out < 20; ++out) CHECK(possible(5, out) == (out >= 7 && out <= 12));
+  CHECK(mentions(csv_error("operator,in_channels,in_height,in_width,out_channels,out_height,out_width,"
+                           "latency_ms\noutputs,8,1,1,8,1,1,0.1\n"),
+                 "\"outputs\" is no subgraph"));
+}
+
 TEST_CASE("measurements: CSV reads back what was written, byte for byte") {
   const Accelerator a =
       Accelerator::load(std::string(ASSAY_SOURCE_DIR) + "/spaces/accelerators/edge_npu_16.toml");
   SubgraphSplitter splitter(a.fusion);
   std::vector<Subgraph> subgraphs;
   for (const SubgraphInstance& i : splitter.split(inverted_bottleneck())) subgraphs.push_back(i.subgraph);
+  for (const SubgraphInstance& i : splitter.split(test::foreign_network())) subgraphs.push_back(i.subgraph);
   subgraphs.push_back({.kind = OpKind::multiply,
                        .parts = Subgraph::gate,
                        .operands = 2,

@@ -179,6 +179,29 @@ TEST_CASE("cycle model: hand-computed layers") {
     CHECK(e.compute_cycles == 9 * 16 * 5);
     CHECK(e.lane_efficiency == doctest::Approx(18.0 / 20));
   }
+  SUBCASE("transposed convolution: every input pixel meets every tap") {
+    Subgraph s = convolution(8, 16, 4, 2);
+    s.kind = OpKind::transposed_convolution;
+    s.stride_h = s.stride_w = 2;
+    s.output.height = s.output.width = 8;
+    const CycleEstimate e = run_cycle_model(a, s);
+    CHECK(e.compute_cycles == 4 * 2 * 2 * (8 + 3));
+    CHECK(work_of(s).macs == 4 * 8 * 16 * 16);
+    CHECK(e.lane_efficiency == 1);
+    Accelerator vector = a;
+    vector.depthwise = DepthwiseUnit::vector;
+    s.groups = 8;
+    s.output.channels = 8;
+    CHECK(run_cycle_model(vector, s).compute_cycles == 4 * 16 * 2);
+  }
+  SUBCASE("layer norm and channel shuffle on the vector unit") {
+    Subgraph s = convolution(6, 6, 4);
+    s.kind = OpKind::layer_norm;
+    CHECK(run_cycle_model(a, s).compute_cycles == 6 * 16 * 2);
+    CHECK(run_cycle_model(a, s).memory_bytes == 12);  // scale and shift
+    s.kind = OpKind::channel_shuffle;
+    CHECK(run_cycle_model(a, s).compute_cycles == 16 * 2);
+  }
   SUBCASE("linear: one pixel lane of two, bound by its weights") {
     Subgraph s;
     s.kind = OpKind::linear;

@@ -2,6 +2,7 @@
 #include "assay/base/error.hpp"
 
 #include "estimate_networks.hpp"
+#include "foreign_network.hpp"
 
 #include <doctest/doctest.h>
 
@@ -28,7 +29,9 @@ std::vector<Accelerator> modelled() {
 TEST_CASE("estimator of the cycle model: every subgraph takes what the model says") {
   for (const Accelerator& accelerator : modelled()) {
     const Estimator estimator = Estimator::of_cycle_model(accelerator);
-    for (const Network& network : random_networks(1, 20)) {
+    std::vector<Network> networks = random_networks(1, 20);
+    networks.push_back(test::foreign_network());
+    for (const Network& network : networks) {
       double total = 0;
       for (const SubgraphPrediction& part : estimator.explain(network)) {
         const CycleEstimate expected = run_cycle_model(accelerator, part.subgraph);

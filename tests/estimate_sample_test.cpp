@@ -4,6 +4,8 @@
 #include "assay/estimate/sample.hpp"
 #include "assay/network/builder.hpp"
 
+#include "foreign_network.hpp"
+
 #include <array>
 #include <cmath>
 #include <set>
@@ -128,5 +130,18 @@ TEST_CASE("sampling: variations of windows without padding stay possible") {
     const std::vector<Subgraph> sample = sample_subgraphs(npu().fusion, networks, 300, seed);
     CHECK(sample.size() > 200);
     for (const Subgraph& s : sample) REQUIRE_NOTHROW(check(s, describe(s)));
+  }
+}
+
+TEST_CASE("sampling: variations of transposed convolutions and shuffles stay possible") {
+  const Network network = test::foreign_network();
+  const std::vector<const Network*> networks = {&network};
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    int transposed = 0;
+    for (const Subgraph& s : sample_subgraphs(npu().fusion, networks, 300, seed)) {
+      REQUIRE_NOTHROW(check(s, describe(s)));
+      transposed += s.is_transposed();
+    }
+    CHECK(transposed > 10);
   }
 }

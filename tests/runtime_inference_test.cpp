@@ -144,6 +144,33 @@ TEST_CASE("inference: every order of activation and addition") {
   }
 }
 
+TEST_CASE("inference: what fuses behind a transposed convolution") {
+  for (const int groups : {1, 2, 20}) {
+    for (const Activation function : {Activation::relu, Activation::gelu}) {
+      CAPTURE(groups);
+      CAPTURE(to_string(function));
+      NetworkBuilder b({20, 5, 6});
+      Window twice;
+      twice.kernel_h = twice.kernel_w = twice.stride_h = twice.stride_w = 2;
+      const auto up = [&](OpId x, int channels) {
+        return b.batch_norm(b.add({.kind = OpKind::transposed_convolution,
+                                   .bias = true,
+                                   .channels = channels,
+                                   .groups = groups,
+                                   .window = twice},
+                                  {x}, "up"),
+                            "bn");
+      };
+      OpId x = b.activation(up(0, 40), function, "f");
+      const OpId y = b.sum(b.activation(up(0, 40), function, "f"), x, "after");
+      x = b.activation(b.sum(x, up(0, 40), "before"), function, "f");
+      const Network network = std::move(b).finish(b.sum(x, y, "sum"));
+      compare_with_reference(worker(), network, inference(2), "transposed", 3);
+      CHECK(timed_operators(network) == subgraph_operators(network));
+    }
+  }
+}
+
 TEST_CASE("inference: executables that share an arena give the same results") {
   const Network small = cells(16), large = cells(40);
   CompileOptions shared = inference(2);

@@ -22,7 +22,8 @@ struct UnitTime {
 
 UnitTime matrix_time(const Accelerator& a, const Subgraph& s) {
   const std::int64_t inputs = s.input.channels / s.groups;
-  const std::int64_t pixels = std::int64_t{s.output.height} * s.output.width;
+  const Shape walked = s.walked();
+  const std::int64_t pixels = std::int64_t{walked.height} * walked.width;
   const std::int64_t tiles = s.taps() * groups_of(inputs, a.lanes.input_channels) *
                              groups_of(s.output.channels, a.lanes.output_channels);
   const double rate = a.macs_per_lane[static_cast<std::size_t>(a.number_format)];

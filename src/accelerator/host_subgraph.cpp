@@ -22,6 +22,13 @@ std::pair<int, int> padding(int in, int out, int kernel, int stride, int dilatio
   return {missing / 2, missing - missing / 2};
 }
 
+// The same for a transposed convolution; negative behind where rows are added.
+std::pair<int, int> transposed_padding(int in, int out, int kernel, int stride, int dilation) {
+  const int missing = (in - 1) * stride + dilation * (kernel - 1) + 1 - out;
+  const int before = std::max(0, (missing + 1) / 2);
+  return {before, missing - before};
+}
+
 Operator operator_of(const Subgraph& s) {
   Operator op;
   op.kind = s.kind;
@@ -35,14 +42,13 @@ Operator operator_of(const Subgraph& s) {
                .stride_w = s.stride_w,
                .dilation_h = s.dilation_h,
                .dilation_w = s.dilation_w};
-  const bool windowed =
-      s.kind == OpKind::convolution || s.kind == OpKind::max_pool || s.kind == OpKind::average_pool;
-  if (windowed) {
+  if (s.is_windowed()) {
     Window& w = op.window;
+    const auto pads = s.is_transposed() ? transposed_padding : padding;
     std::tie(w.pad_top, w.pad_bottom) =
-        padding(s.input.height, s.output.height, w.kernel_h, w.stride_h, w.dilation_h);
+        pads(s.input.height, s.output.height, w.kernel_h, w.stride_h, w.dilation_h);
     std::tie(w.pad_left, w.pad_right) =
-        padding(s.input.width, s.output.width, w.kernel_w, w.stride_w, w.dilation_w);
+        pads(s.input.width, s.output.width, w.kernel_w, w.stride_w, w.dilation_w);
   }
   if (s.kind == OpKind::resize || s.kind == OpKind::zero) {
     op.resize_height = s.output.height;

@@ -30,9 +30,15 @@ int activation_ops(Activation activation) {
   return 8;
 }
 
+// Other names for what is in memory already.
+bool takes_no_time(OpKind kind) {
+  return kind == OpKind::flatten || kind == OpKind::outputs;
+}
+
 }  // namespace
 
 Shape Subgraph::walked() const {
+  if (is_transposed()) return {output.channels, input.height, input.width};
   const bool global = kind == OpKind::global_average_pool || kind == OpKind::global_max_pool;
   return global ? input : output;
 }
@@ -42,6 +48,7 @@ int vector_ops_per_element(const Subgraph& s) {
     case OpKind::activation:
       return activation_ops(s.activation);
     case OpKind::convolution:  // depthwise, on the vector unit
+    case OpKind::transposed_convolution:
     case OpKind::max_pool:
     case OpKind::average_pool:
       return static_cast<int>(s.taps());
@@ -49,6 +56,8 @@ int vector_ops_per_element(const Subgraph& s) {
       return s.operands - 1;
     case OpKind::batch_norm:
       return 2;
+    case OpKind::layer_norm:
+      return 6;  // the sums of x and of its squared difference, then a difference and two products
     case OpKind::softmax:
       return 10;
     case OpKind::resize:
@@ -65,11 +74,13 @@ Work work_of(const Subgraph& s) {
   const bool shifted = s.has(Subgraph::bias) || s.has(Subgraph::batch_norm);
   if (s.is_matrix()) {
     const std::int64_t weights = s.taps() * (s.input.channels / s.groups) * s.output.channels;
-    work.macs = weights * s.output.height * s.output.width;
+    const Shape walked = s.walked();
+    work.macs = weights * walked.height * walked.width;
     work.weight_elements = weights + (shifted ? s.output.channels : 0);
   } else {
     work.vector_ops = s.walked().elements() * vector_ops_per_element(s);
-    if (s.kind == OpKind::batch_norm) work.weight_elements = 2 * std::int64_t{s.output.channels};
+    if (s.kind == OpKind::batch_norm || s.kind == OpKind::layer_norm)
+      work.weight_elements = 2 * std::int64_t{s.output.channels};
   }
   const std::int64_t further = s.operands - 1;
   work.input_elements += s.has(Subgraph::gate) ? s.output.channels : further * s.output.elements();
@@ -85,6 +96,7 @@ Subgraph subgraph_of(const Network& network, OpId id) {
   s.input = network.shape(inputs[0]);
   switch (op.kind) {
     case OpKind::convolution:
+    case OpKind::transposed_convolution:
       s.groups = op.groups;
       [[fallthrough]];
     case OpKind::max_pool:
@@ -98,6 +110,9 @@ Subgraph subgraph_of(const Network& network, OpId id) {
       break;
     case OpKind::linear:
       s.input = {static_cast<std::int32_t>(s.input.elements()), 1, 1};
+      break;
+    case OpKind::channel_shuffle:
+      s.groups = op.groups;
       break;
     case OpKind::activation:
       s.activation = op.activation;
@@ -125,6 +140,7 @@ Subgraph subgraph_of(const Network& network, OpId id) {
 SubgraphKind kind_of(const Subgraph& s) {
   switch (s.kind) {
     case OpKind::convolution:
+    case OpKind::transposed_convolution:
       return s.is_depthwise() ? SubgraphKind::depthwise : SubgraphKind::convolution;
     case OpKind::linear:
       return SubgraphKind::linear;
@@ -135,6 +151,7 @@ SubgraphKind kind_of(const Subgraph& s) {
     case OpKind::global_average_pool:
       return SubgraphKind::global_pooling;
     case OpKind::batch_norm:
+    case OpKind::layer_norm:
     case OpKind::activation:
     case OpKind::add:
     case OpKind::multiply:
@@ -186,13 +203,15 @@ void check(const Subgraph& s, const std::string& place) {
     fail(fmt::format("{} groups do not divide {} input and {} output channels. Correct the row.", s.groups,
                      s.input.channels, s.output.channels));
   }
-  const bool window =
-      s.kind == OpKind::convolution || s.kind == OpKind::max_pool || s.kind == OpKind::average_pool;
-  if (window) {
-    const auto possible = [](int in, int out, int kernel, int stride, int dilation) {
+  if (s.is_windowed()) {
+    const auto possible = [&](int in, int out, int kernel, int stride, int dilation) {
+      const std::int64_t further = (std::int64_t{kernel} - 1) * dilation;
+      if (s.is_transposed()) {
+        const std::int64_t all = (std::int64_t{in} - 1) * stride + further + std::max(stride, dilation);
+        return out <= all && all < out + 2 * further + std::max(stride, dilation);
+      }
       // Padding of up to a dilated kernel on either side.
-      const std::int64_t reach = in + 2 * (std::int64_t{kernel} - 1) * dilation;
-      return (std::int64_t{out} - 1) * stride < reach;
+      return (std::int64_t{out} - 1) * stride < in + 2 * further;
     };
     if (!possible(s.input.height, s.output.height, s.kernel_h, s.stride_h, s.dilation_h) ||
         !possible(s.input.width, s.output.width, s.kernel_w, s.stride_w, s.dilation_w)) {
@@ -202,12 +221,12 @@ void check(const Subgraph& s, const std::string& place) {
           s.output.height, s.output.width, s.input.height, s.input.width, s.stride_h, s.stride_w));
     }
   }
-  if (s.kind == OpKind::input || s.kind == OpKind::flatten) {
+  if (s.kind == OpKind::input || takes_no_time(s.kind)) {
     fail(fmt::format("\"{}\" is no subgraph: it takes no time. Remove the row.", to_string(s.kind)));
   }
   // In floating point: the integers could overflow.
   const auto elements = [](const Shape& shape) { return 1.0 * shape.channels * shape.height * shape.width; };
-  const double macs = 1.0 * s.kernel_h * s.kernel_w * (s.input.channels / s.groups) * elements(s.output);
+  const double macs = 1.0 * s.kernel_h * s.kernel_w * (s.input.channels / s.groups) * elements(s.walked());
   const double moved = elements(s.input) + s.operands * elements(s.output);
   if (macs > 1e16 || moved > 1e14) fail("the sizes multiply to an impossible amount of work. Correct them.");
 }
@@ -226,7 +245,7 @@ std::span<const SubgraphInstance> SubgraphSplitter::split(const Network& network
   for (OpId id = 1; id < network.size(); ++id) {
     if (uses_[id] == 0) continue;
     const OpKind kind = network.op(id).kind;
-    if (kind == OpKind::flatten || (kind == OpKind::concat && rules_.concat) || fuse(network, id)) continue;
+    if (takes_no_time(kind) || (kind == OpKind::concat && rules_.concat) || fuse(network, id)) continue;
     owner_[id] = member_[id] = static_cast<std::int32_t>(instances_.size());
     instances_.push_back({subgraph_of(network, id), id, id});
   }

@@ -53,7 +53,7 @@ ChannelAdvice advise_channels(const Estimator& estimator, const Subgraph& subgra
   ChannelAdvice advice;
   advice.channels = side == Side::out ? subgraph.output.channels : subgraph.input.channels;
   if (side != Side::out && reads_image(subgraph)) return advice;
-  const int unit = side == Side::both ? 1 : subgraph.groups;
+  const int unit = subgraph.is_depthwise() ? 1 : subgraph.groups;
   const int reach = std::max(1, probe_distance(estimator.accelerator().lanes) / unit);
   const int today = advice.channels / unit;
   const int first = std::max(1, today - reach);
@@ -174,7 +174,9 @@ Advice advise(const Estimator& estimator, const SubgraphPrediction& part) {
   advice.weight_bytes = static_cast<double>(work.weight_elements) * accelerator.bytes_per_element();
   advice.activation_bytes = bytes - advice.weight_bytes;
   advice.fused_activation = fused_instead(accelerator.fusion, subgraph);
-  const bool free_when_fused = kind_of(subgraph) == SubgraphKind::elementwise;
+  // Weights take in a batch norm and a convolution an activation, but a layer norm needs its own pass.
+  const bool free_when_fused =
+      kind_of(subgraph) == SubgraphKind::elementwise && subgraph.kind != OpKind::layer_norm;
   advice.fusing_saves_ms =
       free_when_fused ? part.latency_ms : std::min(part.latency_ms, launch_ms(estimator, subgraph));
   return advice;
@@ -222,8 +224,8 @@ std::string to_text(const Advice& advice, const SubgraphPrediction& part) {
     const int channels = part.subgraph.input.channels;
     return fmt::format("{} input channel{} lanes idle", channels, channels == 1 ? " leaves" : "s leave");
   }
-  return fmt::format("{}x{} pixels leave lanes idle", part.subgraph.output.height,
-                     part.subgraph.output.width);
+  const Shape walked = part.subgraph.walked();
+  return fmt::format("{}x{} pixels leave lanes idle", walked.height, walked.width);
 }
 
 }  // namespace assay

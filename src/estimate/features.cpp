@@ -10,8 +10,9 @@ namespace assay {
 namespace {
 
 std::array<std::int64_t, lane_dimension_count> units_of(const Accelerator& a, const Subgraph& s) {
-  if (on_vector_unit(a, s)) return {1, s.walked().channels, 1};
-  return {s.input.channels / s.groups, s.output.channels, std::int64_t{s.output.height} * s.output.width};
+  const Shape walked = s.walked();
+  if (on_vector_unit(a, s)) return {1, walked.channels, 1};
+  return {s.input.channels / s.groups, s.output.channels, std::int64_t{walked.height} * walked.width};
 }
 
 double groups_of(std::int64_t units, int lanes) {

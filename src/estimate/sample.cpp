@@ -42,21 +42,23 @@ Subgraph vary(const Subgraph& s, Random& random) {
     out.output.channels = groups * scaled(s.output.channels / groups, factor());
   } else {
     const std::int32_t multiple = s.output.channels / s.input.channels;
-    out.input.channels = scaled(s.input.channels, factor());
+    out.input.channels = groups * scaled(s.input.channels / groups, factor());
     out.output.channels = out.input.channels * std::max(multiple, 1);
     if (depthwise) out.groups = out.input.channels;
   }
   const double zoom = factor();
-  const bool windowed =
-      s.kind == OpKind::convolution || s.kind == OpKind::max_pool || s.kind == OpKind::average_pool;
   const auto zoomed = [&](std::int32_t& in, std::int32_t& result, std::int32_t reach, std::int32_t stride) {
     if (in == 1) return;
     const std::int32_t before = in;
     in = scaled(before, zoom);
+    if (s.is_transposed()) {
+      result = std::max(1, result + (in - before) * stride);  // the same paddings
+      return;
+    }
     if (result > 1) result = static_cast<std::int32_t>((std::int64_t{result} * in + before - 1) / before);
     // A window that moves over the image gives no less than without padding, and no more than with a padding
     // that it just overlaps.
-    if (windowed)
+    if (s.is_windowed())
       result = std::clamp(result, std::max((in - reach) / stride, 0) + 1, (in + 2 * reach - 3) / stride + 1);
   };
   zoomed(out.input.height, out.output.height, (s.kernel_h - 1) * s.dilation_h + 1, s.stride_h);

@@ -6,8 +6,10 @@
 // Each ceiling wastes lanes: the efficiency of a dimension of u units on p lanes is
 // eff = u / (ceil(u / p) p), the unroll efficiency of ANNETTE (Wess et al. 2021, "ANNETTE: Accurate Neural
 // Network Execution Time Estimation with Stacked Models"). Groups lie side by side on the output-channel
-// lanes, so a depthwise convolution fills one input-channel lane of L_ic. Vector unit: cycles = operations
-// per element * pixels * ceil(channels / L_vec). Roofline (Williams et al. 2009): latency = launch +
+// lanes, so a depthwise convolution fills one input-channel lane of L_ic. A transposed convolution sweeps the
+// pixels of its input instead, each of which meets every tap once; accelerators that slide a window over an
+// input spread with zeros take up to stride^2 times that. Vector unit: cycles = operations per element *
+// pixels * ceil(channels / L_vec). Roofline (Williams et al. 2009): latency = launch +
 // max(compute, memory) + (1 - overlap) min(compute, memory). Memory time: weights always come from off-chip;
 // activations stay on chip as far as the subgraph's operands and result fit there, and the excess crosses the
 // off-chip interface once.

@@ -38,10 +38,17 @@ struct Subgraph {
   std::int32_t dilation_h = 1, dilation_w = 1;
 
   bool has(Part part) const { return (parts & part) != 0; }
-  bool is_depthwise() const { return kind == OpKind::convolution && groups > 1 && groups == input.channels; }
+  bool is_transposed() const { return kind == OpKind::transposed_convolution; }
+  bool is_convolution() const { return kind == OpKind::convolution || is_transposed(); }
+  bool is_depthwise() const { return is_convolution() && groups > 1 && groups == input.channels; }
   // Runs on the matrix unit (depthwise convolutions: where the accelerator says).
-  bool is_matrix() const { return kind == OpKind::convolution || kind == OpKind::linear; }
-  // The tensor whose elements vector work walks over: the output; for global pooling, the input.
+  bool is_matrix() const { return is_convolution() || kind == OpKind::linear; }
+  // A convolution or pool: how input and output size differ is up to kernel, stride, dilation and padding.
+  bool is_windowed() const {
+    return is_convolution() || kind == OpKind::max_pool || kind == OpKind::average_pool;
+  }
+  // What the work goes over, the whole kernel at each element: the output; for global pooling, the input; for
+  // transposed convolutions, the output's channels on the input's pixels, each of which meets every tap once.
   Shape walked() const;
   std::int64_t taps() const { return std::int64_t{kernel_h} * kernel_w; }
   std::uint64_t key() const { return hash_value(*this); }
@@ -51,11 +58,12 @@ static_assert(std::has_unique_object_representations_v<Subgraph>);
 
 // What a subgraph has to do, for one image.
 struct Work {
-  std::int64_t macs = 0;  // of convolution and linear
+  std::int64_t macs = 0;  // of convolutions and linear
   std::int64_t vector_ops =
       0;  // elementwise operations and pooling taps of the main operator; fused parts: none
-  std::int64_t weight_elements = 0;  // bias and batch norm as one value per output channel
-  std::int64_t input_elements = 0;   // all operands
+  // Bias and batch norm as one value per output channel; a norm on its own has two.
+  std::int64_t weight_elements = 0;
+  std::int64_t input_elements = 0;  // all operands
   std::int64_t output_elements = 0;
 };
 Work work_of(const Subgraph& subgraph);

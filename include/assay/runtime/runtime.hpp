@@ -55,8 +55,10 @@ enum class BatchNormMode {
   running_statistics,  // normalise by the stored ones (PyTorch eval())
 };
 
-// Random initialisations by name, as PyTorch defines them; batch norm always starts as scale 1, shift 0, mean
-// 0, variance 1.
+// Random initialisations by name, as PyTorch defines them, whose fan_in is the second dimension of the plain
+// weights times the kernel's area: of a transposed convolution out / groups x area, although each of its
+// outputs is the sum of other products. Batch and layer norms always start as scale 1, shift 0, mean 0,
+// variance 1.
 enum class Initialisation {
   kaiming_normal_fan_in,   // N(0, 2 / fan_in), biases 0
   kaiming_normal_fan_out,  // N(0, 2 / fan_out), biases 0
@@ -86,13 +88,14 @@ struct CompileOptions {
   // As a deployed network runs: with running statistics (implied), batch norm folded into the weights right
   // before it, and fused to the kernel before it whatever has one reader and is
   // - an activation with f(0) = 0 behind a convolution, linear operator, batch norm, add or multiply,
-  // - an addition of two tensors behind a convolution or linear operator.
+  // - an addition of two tensors behind a convolution or linear operator,
+  // convolutions being transposed ones as well.
   // These are the fusion rules of spaces/accelerators/host_cpu.toml. A ReLU6 there turns NaN into a number.
   // For passes forward only, and best without taps, which fusing spares.
   bool inference = false;
-  // Activations lie in memory that all executables of the worker with this option share, so that each finds it
-  // in the caches as the last one left it, as an operator does within a network. Running one of them destroys
-  // the input and output of the others. For measuring.
+  // Activations lie in memory that all executables of the worker with this option share, so that each finds
+  // it in the caches as the last one left it, as an operator does within a network. Running one of them
+  // destroys the input and output of the others. For measuring.
   bool shared_arena = false;
   // Kernels that treat images one by one run on as many at a time as fit here, so that each finds what the
   // one before it wrote. Part of the result: it decides in which order floats are summed. The default suits
