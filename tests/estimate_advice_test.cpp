@@ -3,6 +3,9 @@
 #include "assay/estimate/advice.hpp"
 #include "assay/network/builder.hpp"
 
+#include "foreign_network.hpp"
+
+#include <cmath>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -206,6 +209,22 @@ TEST_CASE("overhead: fusing saves a launch, elementwise operators save all") {
   CHECK(advice.fused_activation == Activation::relu);
   CHECK(to_text(advice, elementwise) == "another network: relu would be fused, -100%");
   CHECK_FALSE(advise(npu, small).fused_activation);
+}
+
+TEST_CASE("shuffles keep their groups, and a layer norm fuses into nothing") {
+  const Estimator npu = Estimator::of_cycle_model(shipped("edge_npu_16"));
+  for (const SubgraphPrediction& part : npu.explain(test::foreign_network())) {
+    INFO(describe(part.subgraph));
+    const Advice advice = advise(npu, part);
+    CHECK(std::isfinite(advice.fusing_saves_ms));
+    CHECK_FALSE(to_text(advice, part).find("nan") != std::string::npos);
+    const int groups = part.subgraph.is_depthwise() ? 1 : part.subgraph.groups;
+    if (advice.out) {
+      for (const auto& step : {advice.out->down, advice.out->up})
+        if (step) CHECK(step->channels % groups == 0);
+    }
+    if (part.subgraph.kind == OpKind::layer_norm) CHECK(advice.fusing_saves_ms < part.latency_ms);
+  }
 }
 
 TEST_CASE("ripples of a regression are no steps") {

@@ -110,11 +110,12 @@ std::vector<BlockMark> blocks_or_cuts(const Network& network) {
     }
     const OpId last = last_live_consumer(id);
     if (reach <= id) {
-      // A batch norm or activation that alone follows belongs to the same chain: the cut is behind it.
+      // A norm or activation that alone follows belongs to the same chain: the cut is behind it.
       const OpId next = std::ranges::find_if(consumers[id], [&](OpId c) { return live[c] != 0; })[0];
       const OpKind next_kind = network.op(next).kind;
       const bool chain_goes_on = next == last &&
-                                 (next_kind == OpKind::batch_norm || next_kind == OpKind::activation) &&
+                                 (next_kind == OpKind::batch_norm || next_kind == OpKind::layer_norm ||
+                                  next_kind == OpKind::activation) &&
                                  next != network.output();
       if (!chain_goes_on) cuts.push_back({id, std::string(network.name(id))});
     }

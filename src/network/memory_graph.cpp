@@ -5,24 +5,34 @@
 namespace assay {
 namespace {
 
-// The patches and partial sums of a convolution or linear operator.
-std::int64_t scratch_bytes(const Network& network, const MemoryPolicy& policy, OpId id) {
+// The patches of a convolution that is computed as a matrix product: of the pixels that it multiplies, those
+// of its output, taps x input channels; a transposed one has taps x output channels of its input's pixels to
+// add up.
+std::int64_t patch_bytes(const Network& network, const MemoryPolicy& policy, OpId id) {
   const Operator& op = network.op(id);
-  if (op.kind != OpKind::convolution && op.kind != OpKind::linear) return 0;
+  const bool transposed = op.kind == OpKind::transposed_convolution;
+  if (op.kind != OpKind::convolution && !transposed) return 0;
+  const Window& w = op.window;
+  const std::int64_t taps = std::int64_t{w.kernel_h} * w.kernel_w;
+  if (taps == 1 && w.stride_h == 1 && w.stride_w == 1) return 0;
+  const Shape& in = network.shape(network.inputs(id)[0]);
   const Shape& out = network.shape(id);
-  std::int64_t bytes = 0;
+  const Shape& walked = transposed ? in : out;
+  const std::int64_t channels = (transposed ? out : in).channels / op.groups;
+  const std::int64_t pixels =
+      std::min<std::int64_t>(policy.im2col_pixels, std::int64_t{walked.height} * walked.width);
+  return pixels * taps * channels * policy.bytes_per_element;
+}
+
+// With the partial sums of a convolution or linear operator.
+std::int64_t scratch_bytes(const Network& network, const MemoryPolicy& policy, OpId id) {
+  if (network.macs(id) == 0) return 0;
+  std::int64_t bytes = patch_bytes(network, policy, id);
   if (policy.partial_sum_bytes > 0) {
+    const Shape& out = network.shape(id);
     const std::int64_t rows =
         policy.partial_sum_rows == 0 ? out.height : std::min(policy.partial_sum_rows, out.height);
     bytes += policy.partial_sum_bytes * rows * out.width * out.channels;
-  }
-  const Window& w = op.window;
-  const std::int64_t taps = std::int64_t{w.kernel_h} * w.kernel_w;
-  if (op.kind == OpKind::convolution && (taps > 1 || w.stride_h > 1 || w.stride_w > 1)) {
-    const std::int64_t pixels =
-        std::min<std::int64_t>(policy.im2col_pixels, std::int64_t{out.height} * out.width);
-    const std::int64_t channels = network.shape(network.inputs(id)[0]).channels / op.groups;
-    bytes += pixels * taps * channels * policy.bytes_per_element;
   }
   return bytes;
 }
@@ -31,7 +41,7 @@ std::int64_t scratch_bytes(const Network& network, const MemoryPolicy& policy, O
 
 bool is_elementwise(OpKind kind) {
   return kind == OpKind::activation || kind == OpKind::batch_norm || kind == OpKind::add ||
-         kind == OpKind::multiply || kind == OpKind::softmax;
+         kind == OpKind::multiply || kind == OpKind::softmax || kind == OpKind::layer_norm;
 }
 
 void MemoryGraph::read_inputs(const Network& network, const MemoryPolicy& policy, const FusedOperators& fused,
@@ -69,7 +79,8 @@ void MemoryGraph::build(const Network& network, const MemoryPolicy& policy, cons
   }
   for (OpId id = 0; id < network.size(); ++id) {
     const Operator& op = network.op(id);
-    if (op.kind == OpKind::flatten) {
+    // Other names for what lies in memory already. Of several outputs the first stands for all.
+    if (op.kind == OpKind::flatten || (op.kind == OpKind::outputs && id == network.output())) {
       step_of_[id] = step_of_[network.inputs(id)[0]];
       continue;
     }
@@ -94,7 +105,13 @@ void MemoryGraph::build(const Network& network, const MemoryPolicy& policy, cons
   }
   uses.assign(steps.size(), 0);
   for (const Read& read : all_reads) ++uses[read.step];
-  ++uses[step_of_[network.output()]];  // the caller reads it at the end
+  // The caller reads them at the end.
+  const OpId output = network.output();
+  if (network.op(output).kind == OpKind::outputs) {
+    for (const OpId result : network.inputs(output)) ++uses[step_of_[result]];
+  } else {
+    ++uses[step_of_[output]];
+  }
 }
 
 }  // namespace assay

@@ -1,5 +1,5 @@
 // A network as its memory sees it: steps that read tensors and make one each. Fused operators and streamed
-// chains are one step, flattening is none.
+// chains are one step, flattening is none, nor is the naming of several outputs.
 #pragma once
 
 #include "assay/network/memory.hpp"
@@ -33,7 +33,7 @@ struct MemoryGraph {
   std::vector<Step> steps;  // in declared order; 0 is the network's input
   std::vector<Read> all_reads;
   std::vector<std::int32_t> first_read;  // per step, and the end
-  std::vector<std::int32_t> uses;        // steps that read a step's tensor; one more for the network's output
+  std::vector<std::int32_t> uses;  // steps that read a step's tensor; one more for outputs of the network
 
   std::int32_t size() const { return static_cast<std::int32_t>(steps.size()); }
   std::span<const Read> reads(std::int32_t step) const {

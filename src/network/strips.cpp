@@ -27,10 +27,12 @@ std::optional<RowWindow> row_window(const Network& network, OpId by, OpId made, 
       return RowWindow{};
     case OpKind::activation:
     case OpKind::batch_norm:
+    case OpKind::layer_norm:
     case OpKind::add:
     case OpKind::softmax:
     case OpKind::concat:
     case OpKind::slice:
+    case OpKind::channel_shuffle:
       return RowWindow{};
     default:
       return std::nullopt;

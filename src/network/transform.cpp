@@ -27,12 +27,11 @@ Network rebuild(const Network& network, Shape input, Rewrite&& rewrite) {
 }  // namespace
 
 Network without_residuals(const Network& network) {
-  // Depth: parameterised operators on the longest path from the input.
+  // Depth: convolutions and linear operators on the longest path from the input.
   std::vector<int> depth(static_cast<std::size_t>(network.size()), 0);
   for (OpId id = 1; id < network.size(); ++id) {
     for (const OpId input : network.inputs(id)) depth[id] = std::max(depth[id], depth[input]);
-    const OpKind kind = network.op(id).kind;
-    depth[id] += kind == OpKind::convolution || kind == OpKind::linear;
+    depth[id] += network.macs(id) > 0;
   }
   return rebuild(network, network.input_shape(),
                  [&](NetworkBuilder& builder, OpId id, const std::vector<OpId>& inputs) {

@@ -1,8 +1,9 @@
 // Activation memory by liveness over an execution order.
 //
 // Counted: the network's input while it is needed, every live activation tensor of one image, the output, and
-// the scratch that the policy states. Not counted: parameters, alignment, fragmentation. Dead branches are
-// executed as declared: pass canonical(network) to leave them out.
+// the scratch that the policy states. Several outputs (OpKind::outputs at the end) stay where they were made.
+// Not counted: parameters, alignment, fragmentation. Dead branches are executed as declared: pass
+// canonical(network) to leave them out.
 #pragma once
 
 #include "assay/network/network.hpp"
@@ -17,14 +18,16 @@ namespace assay {
 // by operator, in the declared order.
 struct MemoryPolicy {
   int bytes_per_element = 4;
-  // Elementwise operators (activation, batch norm, add, multiply, softmax) write over an input of the
-  // output's size that nobody needs later. For batch norm and activation this is the same as running them
-  // inside the convolution before.
+  // Elementwise operators (activation, norms, add, multiply, softmax) write over an input of the output's
+  // size that nobody needs later. For batch norm and activation this is the same as running them inside the
+  // convolution before.
   bool in_place = true;
 
   // A convolution that is computed as a matrix product copies the patches of so many output pixels side by
   // side: min(im2col_pixels, output pixels) x taps x input channels of one group elements. A 1x1 convolution
-  // of stride 1 needs no copy. 0: convolutions read their input where it lies; CMSIS-NN's kernels take 2.
+  // of stride 1 needs no copy. A transposed convolution has, of so many of its input's pixels, taps x output
+  // channels of one group elements to add up. 0: convolutions read their input where it lies; CMSIS-NN's
+  // kernels take 2.
   int im2col_pixels = 0;
   // Convolutions and linear operators keep partial sums of this width for `partial_sum_rows` rows of the
   // output image (0: all rows) while they accumulate over input channels. 0: inside the matrix unit.
