@@ -1,6 +1,7 @@
 // What becomes of networks that nobody would train: every score gives them a finite value or a documented
 // reason why not.
 #include "degenerate_networks.hpp"
+#include "foreign_network.hpp"
 #include "score_records.hpp"
 
 using namespace assay;
@@ -24,6 +25,58 @@ TEST_CASE("degenerate networks, under all scores at once and under each alone") 
     const double rank = rank_scores({&ranked, 1}, rank_terms(default_scores()))[0];
     CHECK(std::isfinite(rank) == ranked.ok());
   }
+}
+
+TEST_CASE("operators that networks of others hold, under all scores") {
+  const ScoreRecord whole = score_all(test::foreign_network());
+  CAPTURE(whole.status);
+  CHECK(whole.ok());
+
+  // Each on its own, in an otherwise ordinary network.
+  using Build = std::function<OpId(NetworkBuilder&, OpId)>;
+  const std::pair<std::string, Build> builds[] = {
+      {"up", [](auto& b, OpId x) { return test::transposed(b, x, 16, test::transposed_window(4, 2, 1)); }},
+      {"grouped up",
+       [](auto& b, OpId x) { return test::transposed(b, x, 16, test::transposed_window(3, 2, 1, 1), 2); }},
+      {"shuffle", [](auto& b, OpId x) { return test::shuffle(b, x, 4); }},
+      {"layer norm", [](auto& b, OpId x) { return test::layer_norm(b, x); }},
+      {"floor", [](auto& b, OpId x) { return test::resized(b, x, ResizeMode::nearest_floor, 11, 5); }},
+      {"corners",
+       [](auto& b, OpId x) { return test::resized(b, x, ResizeMode::bilinear_align_corners, 3, 9); }},
+      {"outputs",
+       [](auto& b, OpId x) {
+         const OpId all = b.add({.kind = OpKind::outputs}, {x, 0}, "outputs");
+         return b.linear(all, 16, "mix");
+       }},
+  };
+  for (const auto& [name, build] : builds) {
+    CAPTURE(name);
+    NetworkBuilder b({3, 8, 8}, name);
+    OpId x = test::block(b, test::relu(b, test::conv_bn(b, 0, 16, 3)));
+    x = test::block(b, test::relu(b, build(b, x)));
+    x = test::block(b, test::relu(b, test::conv_bn(b, x, 16, 1)));
+    const ScoreRecord record = score_all(std::move(b).finish(test::classifier(b, x, 10)));
+    CAPTURE(record.status);
+    CHECK(record.ok());
+  }
+}
+
+TEST_CASE("zen gives back what layer norms divide by") {
+  const auto zen = [](bool normed) {
+    NetworkBuilder b({3, 8, 8}, "chain");
+    OpId x = 0;
+    for (int i = 0; i < 4; ++i) {
+      x = b.convolution(x, 64, Window::square(3), "conv");
+      if (normed) x = test::layer_norm(b, x);
+      x = test::block(b, test::relu(b, x));
+    }
+    const Scorer scorer({.scores = {"zen"}, .batch = 8, .repeats = 4});
+    Worker worker;
+    return scorer.score(worker, std::move(b).finish(test::classifier(b, x, 10))).values[0];
+  };
+  // log of the deviation behind a convolution of 64 channels is about log sqrt(9 x 64 / 2) = 2.8, four times.
+  CHECK(zen(true) == doctest::Approx(zen(false)).epsilon(0.03));
+  CHECK(zen(false) > 8);
 }
 
 TEST_CASE("a network without nonlinearity") {

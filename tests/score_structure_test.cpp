@@ -2,6 +2,7 @@
 #include "assay/network/transform.hpp"
 #include "assay/score/score.hpp"
 
+#include "foreign_network.hpp"
 #include "score_networks.hpp"
 
 #include <cmath>
@@ -77,6 +78,27 @@ TEST_CASE("capacity adds up widths at their resolution") {
 
   NetworkBuilder bare({3, 4, 4}, "bare");
   CHECK(capacity(std::move(bare).finish(0)) == 0);
+}
+
+TEST_CASE("a transposed convolution is a layer at the resolution that it multiplies") {
+  NetworkBuilder b({3, 8, 8}, "up");
+  OpId x = conv(b, 0, 16);
+  b.mark_block(x, "a");
+  x = test::transposed(b, x, 32, test::transposed_window(4, 2, 1), 2);
+  b.mark_block(x, "b");
+  // Of two outputs the first counts.
+  const OpId second = b.activation(x, Activation::relu, "relu");
+  const Network network = std::move(b).finish(b.add({.kind = OpKind::outputs}, {x, second}, "outputs"));
+  const Values v = values(network);
+  CHECK(v.depth == 2);
+  const double first = std::log(3 * 9);
+  // Of the 4 x 4 taps every output pixel meets 4.
+  CHECK(v.entropy == doctest::Approx(std::log(8 * 8 * 16) * first +
+                                     8 * std::log(16 * 16 * 32) * (first + std::log(16 / 2 * 4))));
+  Worker worker;
+  const double capacity = Scorer({.scores = {"capacity"}}).score(worker, network).values.at(0);
+  CHECK(capacity ==
+        doctest::Approx(std::log(std::sqrt(3 * 16 * 9 * 8.0) + std::sqrt(16 / 2 * 32 * 16 * 8.0))));
 }
 
 TEST_CASE("a residual link adds variances and joins layers") {

@@ -19,11 +19,15 @@ std::vector<OpId> block_outputs(const Network& network) {
   return outputs;
 }
 
+bool is_weighted(const Operator& op) {
+  return op.kind == OpKind::convolution || op.kind == OpKind::transposed_convolution ||
+         op.kind == OpKind::linear;
+}
+
 std::vector<OpId> weighted_operators(const Network& network) {
   std::vector<OpId> operators;
   for (OpId id = 1; id < network.size(); ++id)
-    if (const OpKind kind = network.op(id).kind; kind == OpKind::convolution || kind == OpKind::linear)
-      operators.push_back(id);
+    if (is_weighted(network.op(id))) operators.push_back(id);
   return operators;
 }
 
@@ -81,7 +85,7 @@ OpId feature_output(const Network& network) {
   while (id != 0) {
     const Shape shape = network.shape(id);
     if (shape.height * shape.width > 1) return id;
-    if (network.inputs(id).size() != 1) break;
+    if (network.inputs(id).size() != 1 && network.op(id).kind != OpKind::outputs) break;
     id = network.inputs(id)[0];
   }
   return id == 0 ? network.output() : id;
@@ -109,6 +113,7 @@ Network linearised(const Network& network) {
                      Operator op = network.op(id);
                      switch (op.kind) {
                        case OpKind::batch_norm:
+                       case OpKind::layer_norm:
                        case OpKind::activation:
                        case OpKind::softmax:
                          return inputs[0];

@@ -10,6 +10,7 @@
 // of the sum makes equal steps of equal ratios, and enters the rank score as it is.
 //
 // Dead branches and operators that zeros pass through are no capacity: the canonical network is counted.
+#include "blocks.hpp"
 #include "scores.hpp"
 
 #include <algorithm>
@@ -29,10 +30,11 @@ ScoreEntry capacity_score() {
            .by_rank = false},
       .of_function = [](const Network& network) -> Outcome {
         double sum = 0;
-        for (OpId id = 1; id < network.size(); ++id) {
-          const Operator& op = network.op(id);
-          if (op.kind != OpKind::convolution && op.kind != OpKind::linear) continue;
-          const double pixels = double{1} * network.shape(id).height * network.shape(id).width;
+        for (const OpId id : weighted_operators(network)) {
+          // A transposed convolution multiplies the pixels of its input.
+          const bool transposed = network.op(id).kind == OpKind::transposed_convolution;
+          const Shape map = network.shape(transposed ? network.inputs(id)[0] : id);
+          const double pixels = double{1} * map.height * map.width;
           // Without biases: they are no width.
           const double weights = static_cast<double>(network.macs(id)) / pixels;
           sum += std::sqrt(weights * std::sqrt(pixels));

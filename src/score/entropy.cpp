@@ -10,8 +10,9 @@
 // For a network with branches V is followed along all of them: sums add variances (branches have independent
 // weights; a residual block so counts log(1 + V of its branch) where the paper, which removes the link, has
 // log V), a concatenation has the mean over its channels, a product that of its feature map (gates are open),
-// and everything without weights leaves V as it is. The map of a resolution is its last block's; that of the
-// last resolution is the one that the classifier sees.
+// and everything without weights leaves V as it is. A transposed convolution counts the c k^2 / (g s^2)
+// products that an output pixel has on average at stride s. Layer norms are as open as batch norms. The map
+// of a resolution is its last block's; that of the last resolution is the one that the classifier sees.
 #include "blocks.hpp"
 #include "scores.hpp"
 #include "topology.hpp"
@@ -34,6 +35,10 @@ std::vector<double> log_variances(const Network& network) {
     if (op.kind == OpKind::convolution) {
       const double window = double{1} * op.window.kernel_h * op.window.kernel_w;
       value += std::log(network.shape(inputs[0]).channels / op.groups * window);
+    } else if (op.kind == OpKind::transposed_convolution) {
+      const Window& w = op.window;
+      const double taps = double{1} * w.kernel_h * w.kernel_w / (double{1} * w.stride_h * w.stride_w);
+      value += std::log(network.shape(inputs[0]).channels / op.groups * taps);
     } else if (op.kind == OpKind::linear) {
       value += std::log(static_cast<double>(network.shape(inputs[0]).elements()));
     } else if (op.kind == OpKind::zero) {

@@ -26,7 +26,9 @@ class ChannelCorrelations final : public Probe {
   std::vector<OpId> forward_taps() const override {
     std::vector<OpId> ops;
     for (OpId id = 1; id < context_.network.size(); ++id)
-      if (context_.network.op(id).kind == OpKind::convolution) ops.push_back(id);
+      if (const OpKind kind = context_.network.op(id).kind;
+          kind == OpKind::convolution || kind == OpKind::transposed_convolution)
+        ops.push_back(id);
     return ops;
   }
   void see_output(OpId op, const TensorView& features) override;

@@ -5,21 +5,13 @@
 #include <algorithm>
 
 namespace assay {
-namespace {
-
-bool is_weighted(const Network& network, OpId id) {
-  const OpKind kind = network.op(id).kind;
-  return kind == OpKind::convolution || kind == OpKind::linear;
-}
-
-}  // namespace
 
 std::vector<int> levels(const Network& network) {
   std::vector<int> level(static_cast<std::size_t>(network.size()), 0);
   const auto at = [&](OpId id) -> int& { return level[static_cast<std::size_t>(id)]; };
   for (OpId id = 1; id < network.size(); ++id) {
     for (const OpId input : feature_inputs(network, id)) at(id) = std::max(at(id), at(input));
-    at(id) += is_weighted(network, id);
+    at(id) += is_weighted(network.op(id));
   }
   return level;
 }
@@ -60,7 +52,7 @@ std::vector<Stage> stages(const Network& network) {
     if (const OpKind kind = network.op(id).kind; kind == OpKind::add || kind == OpKind::concat)
       for (const OpId input : inputs)
         if (level_of(input) < level[i]) stage->skipping += network.shape(input).channels;
-    if (is_weighted(network, id)) {
+    if (is_weighted(network.op(id))) {
       ++level[i];
       stage->channels += shape.channels;
     }

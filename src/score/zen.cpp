@@ -3,10 +3,12 @@
 // Algorithm 1 of the paper: residual links are removed, weights are N(0, 1), x and e are N(0, I), f is the
 // feature map before global pooling; D is the mean over images of |f(x) - f(x + 0.01 e)|. Batch norm divides
 // the growth away; it is multiplied back: score = log D + sum over batch norms of log s, s^2 the mean over
-// channels of the variance of the batch that enters.
+// channels of the variance of the batch that enters. Layer norms, which the paper's networks do not have, are
+// treated alike: s^2 is the mean over images and pixels of the variance over channels that enters.
 #include "blocks.hpp"
 #include "scores.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace assay {
@@ -15,8 +17,19 @@ namespace {
 class FeatureDifference final : public Probe {
  public:
   explicit FeatureDifference(const PassContext& context)
-      : Probe(context), features_(feature_output(context.network)) {}
-  std::vector<OpId> forward_taps() const override { return {features_}; }
+      : Probe(context), features_(feature_output(context.network)) {
+    const Network& network = context.network;
+    for (OpId id = 1; id < network.size(); ++id)
+      if (network.op(id).kind == OpKind::layer_norm) normalised_.push_back(network.inputs(id)[0]);
+  }
+  std::vector<OpId> forward_taps() const override {
+    std::vector<OpId> taps = normalised_;
+    taps.push_back(features_);
+    std::ranges::sort(taps);
+    const auto repeated = std::ranges::unique(taps);
+    taps.erase(repeated.begin(), repeated.end());
+    return taps;
+  }
   void see_output(OpId op, const TensorView& features) override;
   void after_forward(Executable& executable) override;
 
@@ -24,12 +37,31 @@ class FeatureDifference final : public Probe {
 
  private:
   OpId features_;
+  std::vector<OpId> normalised_;  // the inputs of layer norms
   std::vector<float> first_;
   bool perturbed_ = false;
   double difference_ = 0, log_deviations_ = 0;
 };
 
-void FeatureDifference::see_output(OpId, const TensorView& features) {
+// The mean over images and pixels of the variance over channels.
+double mean_channel_variance(const TensorView& x) {
+  double total = 0;
+  for (int n = 0; n < x.batch; ++n)
+    for (int row = 0; row < x.height; ++row)
+      for (int column = 0; column < x.width; ++column) {
+        const auto at = [&](int c) { return static_cast<double>(x.data[x.offset(n, c, row, column)]); };
+        double mean = 0, squares = 0;
+        for (int c = 0; c < x.channels; ++c) mean += at(c) / x.channels;
+        for (int c = 0; c < x.channels; ++c) squares += (at(c) - mean) * (at(c) - mean);
+        total += squares / x.channels;
+      }
+  return total / (double{1} * x.batch * x.pixels());
+}
+
+void FeatureDifference::see_output(OpId op, const TensorView& features) {
+  if (const auto norms = std::ranges::count(normalised_, op); norms > 0 && !perturbed_)
+    log_deviations_ += static_cast<double>(norms) * 0.5 * std::log(mean_channel_variance(features));
+  if (op != features_) return;
   const std::span<const float> now(features.data, static_cast<std::size_t>(features.stored()));
   if (first_.empty()) {
     first_.assign(now.begin(), now.end());
@@ -72,7 +104,7 @@ ScoreEntry zen_score() {
   return {.info = {.name = "zen",
                    .summary = "how fast features grow with a perturbation of the input, without residuals",
                    .formula = "log mean |f(x) - f(x + 0.01 e)| + sum over batch norms of log of the batch's "
-                              "deviation",
+                              "deviation, over layer norms of the channels'",
                    .source = "Lin et al., Zen-NAS, ICCV 2021 (arXiv 2102.01063)",
                    .range = "any",
                    .cost = ScoreCost::forward,
