@@ -8,7 +8,7 @@ packages=(
   libdnnl-dev ocl-icd-opencl-dev # the CMake package of oneDNN asks for OpenCL, but only recommends it
   libeigen3-dev libboost-dev libboost-program-options-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev
   librandom123-dev libxxhash-dev libsqlitecpp-dev libsqlite3-dev zlib1g-dev libnlopt-dev
-  libonnx-dev libprotobuf-dev # ONNX models
+  libonnx-dev libprotobuf-dev protobuf-compiler libonnx-testdata # ONNX models, and what the tests read
   doctest-dev libbenchmark-dev
   dataset-fashion-mnist # the images that the quick start trains on
 )

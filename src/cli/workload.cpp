@@ -5,6 +5,7 @@
 #include "assay/space/codec.hpp"
 
 #include "model_file.hpp"
+#include "terminal.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -83,7 +84,7 @@ Workload::Workload(const Arguments& arguments) {
   const std::string command = arguments.command_name();
   if (arguments.positionals().empty()) {
     throw InputError(
-        fmt::format("assay {}: name a space file (.toml) or a network file (.json). See: assay {} --help",
+        fmt::format("assay {}: name a space file (.toml) or a model file (.onnx, .json). See: assay {} --help",
                     command, command));
   }
   source_ = arguments.positionals()[0];
@@ -96,7 +97,14 @@ Workload::Workload(const Arguments& arguments) {
                       "and --all out.",
                       command, source_));
     }
-    network_ = load_model(source_).network;
+    ModelSettings settings = model_settings(arguments);
+    settings.weights = false;
+    ModelFile model = load_model(source_, settings);
+    if (!arguments.flag("quiet")) {
+      for (const std::string& text : model.notes) note(text);
+    }
+    gaps_ = std::move(model.gaps);
+    network_ = std::move(model.network);
     columns_ = {"network"};
     count_ = 1;
     return;

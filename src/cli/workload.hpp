@@ -16,7 +16,7 @@
 
 namespace assay::cli {
 
-// SPACE with --candidates, --candidate, --sample or --all; or a network JSON file.
+// SPACE with --candidates, --candidate, --sample or --all; or a model file.
 OptionGroup input_options();
 
 // One network to look at, with the columns of its own that results repeat.
@@ -41,6 +41,8 @@ class Workload {
   const std::vector<std::string>& columns() const { return columns_; }
   // The space or network file.
   const std::string& source() const { return source_; }
+  // Operators of the model file that were left out (ModelFile::gaps).
+  const std::string& gaps() const { return gaps_; }
 
   // Reads a file of candidates to its end and goes back to its beginning, so that a mistake in its last row
   // is found before hours of work. What can be read only once (standard input, a pipe) is left alone.
@@ -63,6 +65,7 @@ class Workload {
   std::string source_;
   std::optional<Space> space_;
   std::optional<Network> network_;
+  std::string gaps_;
   std::vector<std::string> columns_;
   // Where candidates come from: a file, or a function that is asked for number 0, 1, 2 ... count_-1.
   std::unique_ptr<CandidateFile> file_;
