@@ -9,6 +9,7 @@ namespace assay::cli {
 
 Command search_command();
 Command score_command();
+Command filter_command();
 Command validate_command();
 Command estimate_command();
 Command measure_command();

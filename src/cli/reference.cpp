@@ -34,7 +34,8 @@ Candidate reference_candidate(const Space& space, std::int64_t index) {
 }
 
 // Everything that decides what is in the file.
-nlohmann::ordered_json conditions(const Space& space, const ScoreSettings& settings, int size) {
+nlohmann::ordered_json conditions(const Space& space, const ScoreSettings& settings, int size,
+                                  const ReferenceLimits* limits) {
   nlohmann::ordered_json json;
   json["format"] = format_name;
   json["version"] = format_version;
@@ -45,15 +46,15 @@ nlohmann::ordered_json conditions(const Space& space, const ScoreSettings& setti
   json["settings"] = settings_to_json(settings);
   json["sample_seed"] = sample_seed;
   json["size"] = size;
+  if (limits != nullptr) json["limits"] = limits->description;
   return json;
 }
 
 // Throws InputError saying what is wrong with the file.
 std::vector<ScoreRecord> read_reference(const std::string& path, const nlohmann::ordered_json& wanted) {
-  const auto file = parse_file_of(
-      format_name, format_version,
-      {"assay", "build", "runtime", "space", "settings", "sample_seed", "size", "failed", "scores"},
-      read_file(path), path, remedy);
+  std::vector<std::string_view> keys = {"failed", "scores"};
+  for (const auto& item : wanted.items()) keys.push_back(item.key());
+  const auto file = parse_file_of(format_name, format_version, keys, read_file(path), path, remedy);
   for (const auto& item : wanted.items()) {
     if (nlohmann::json(item.value()) != file.at(item.key()))
       throw_bad_file(path, format_name,
@@ -93,11 +94,27 @@ void write_reference(const std::string& path, nlohmann::ordered_json file,
   write_file(path, fmt::format("{},\n  \"scores\": [{}\n  ]\n}}\n", text, rows));
 }
 
+// The first `size` candidates of the stream that meet the limits.
+std::vector<std::int64_t> reference_indices(const Space& space, int size, const ReferenceLimits* limits) {
+  constexpr std::int64_t most_draws = 200'000;
+  std::vector<std::int64_t> chosen;
+  for (std::int64_t i = 0; std::ssize(chosen) < size && (limits == nullptr || i < most_draws); ++i) {
+    if (limits == nullptr || limits->admits(reference_candidate(space, i))) chosen.push_back(i);
+  }
+  return chosen;
+}
+
 std::optional<std::vector<ScoreRecord>> score_reference(const Space& space, ScoreService& service, int size,
-                                                        const std::stop_token& stop, bool quiet) {
+                                                        const std::stop_token& stop, bool quiet,
+                                                        const ReferenceLimits* limits) {
   ProgressLine line(quiet);
+  const std::vector<std::int64_t> chosen = reference_indices(space, size, limits);
   const std::vector<ScoredNetwork> scored = service.score(
-      size, [&](std::int64_t i) { return space.decode(reference_candidate(space, i)); }, stop,
+      std::ssize(chosen),
+      [&](std::int64_t i) {
+        return space.decode(reference_candidate(space, chosen[static_cast<std::size_t>(i)]));
+      },
+      stop,
       [&](std::int64_t done) {
         if (line.due())
           line.show(static_cast<double>(done) / size, fmt::format("reference: {}/{} scored", done, size));
@@ -121,22 +138,25 @@ std::vector<OptionSpec> reference_sample_options() {
 }
 
 std::optional<std::string> reference_path(const Arguments& arguments, const Space& space,
-                                          const ScoreSettings& settings, int size) {
+                                          const ScoreSettings& settings, int size,
+                                          const ReferenceLimits* limits) {
   if (auto path = arguments.text("reference-file")) return path;
   const auto cache = cache_path(arguments);
   if (!cache) return std::nullopt;
-  const std::string key = hex(space.fingerprint()) + settings_to_json(settings).dump() + std::to_string(size);
+  std::string key = hex(space.fingerprint()) + settings_to_json(settings).dump() + std::to_string(size);
+  if (limits != nullptr) key += limits->description;
   return fs::path(*cache).replace_filename(
       fmt::format("reference-{}-{}.json", space.name(), hex(hash_text(key))));
 }
 
 std::optional<std::vector<ScoreRecord>> reference_records(const Space& space, ScoreService& service, int size,
                                                           const std::optional<std::string>& path,
-                                                          std::stop_token stop, bool quiet) {
+                                                          std::stop_token stop, bool quiet,
+                                                          const ReferenceLimits* limits) {
   const auto tell = [&](const std::string& text) {
     if (!quiet) note(text);
   };
-  const auto wanted = conditions(space, service.settings(), size);
+  const auto wanted = conditions(space, service.settings(), size, limits);
   std::error_code ignored;  // what is wrong with the path shows when the file is written
   if (path && fs::exists(*path, ignored)) {
     try {
@@ -145,11 +165,12 @@ std::optional<std::vector<ScoreRecord>> reference_records(const Space& space, Sc
       tell(fmt::format("{} It is made anew.", error.what()));
     }
   }
-  auto records = score_reference(space, service, size, stop, quiet);
+  auto records = score_reference(space, service, size, stop, quiet, limits);
   if (!records || !path) return records;
   try {
     write_reference(*path, wanted, *records);
-    tell(fmt::format("{} random candidates of {} are kept in {} for comparison.", size, space.name(), *path));
+    tell(fmt::format("{} random candidates of {} are kept in {} for comparison.",
+                     limits == nullptr ? size : std::ssize(*records), space.name(), *path));
   } catch (const InputError& error) {
     tell(fmt::format("{} The reference is not kept.", error.what()));
   }
@@ -174,6 +195,16 @@ std::vector<double> Reference::percentiles(std::span<const double> values) const
                        : std::numeric_limits<double>::quiet_NaN());
   for (double& share : shares) share *= 100;
   return shares;
+}
+
+double Reference::rank_score_of_top(double share) const {
+  if (rank_scores_.empty())
+    throw InputError(
+        "No random candidate could be scored, so there is nothing to compare with. Loosen the "
+        "budget, or ask for other --scores.");
+  const auto count = static_cast<double>(rank_scores_.size());
+  return rank_scores_[rank_scores_.size() -
+                      static_cast<std::size_t>(std::max(1.0, std::round(share * count)))];
 }
 
 }  // namespace assay::cli

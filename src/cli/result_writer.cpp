@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
 #include <utility>
 
 namespace assay::cli {
@@ -16,14 +15,23 @@ bool for_people(const Workload& workload, const Output& output) {
 
 }  // namespace
 
+std::string own_column_name(std::string name, std::span<const std::string> own,
+                            std::span<const std::string> results) {
+  if (std::ranges::find(results, name) == results.end()) return name;
+  do {
+    name = "input." + name;
+  } while (std::ranges::find(results, name) != results.end() || std::ranges::find(own, name) != own.end());
+  return name;
+}
+
 std::vector<Column> result_columns(const Workload& workload, const Output& output,
                                    const std::vector<Column>& results) {
   std::vector<Column> columns;
   if (!for_people(workload, output)) {
-    std::set<std::string> taken;
-    for (const Column& column : results) taken.insert(column.key);
+    std::vector<std::string> taken;
+    for (const Column& column : results) taken.push_back(column.key);
     for (const std::string& name : workload.columns())
-      columns.push_back({taken.contains(name) ? "input." + name : name, name, Style::text});
+      columns.push_back({own_column_name(name, workload.columns(), taken), name, Style::text});
   }
   columns.insert(columns.end(), results.begin(), results.end());
   if (for_people(workload, output)) columns.push_back({"candidate", "candidate", Style::text});

@@ -8,14 +8,19 @@
 #include "workload.hpp"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace assay::cli {
 
-// The columns of a result that begins with the candidates' own. Own columns that bear the name of a result
-// become "input.NAME". For people the candidates' columns are left out and one last column holds the
-// candidate's text instead.
+// What an own column of a candidate is called beside these results: one that bears the name of a result
+// becomes "input.NAME", or "input.input.NAME" where that is taken, too.
+std::string own_column_name(std::string name, std::span<const std::string> own,
+                            std::span<const std::string> results);
+
+// The columns of a result that begins with the candidates' own. For people the candidates' columns are left
+// out and one last column holds the candidate's text instead.
 std::vector<Column> result_columns(const Workload& workload, const Output& output,
                                    const std::vector<Column>& results);
 // What a row of those columns shows of the candidate itself: its fields, or its text.

@@ -16,7 +16,7 @@ void throw_bad_file(const std::string& source, std::string_view format, const st
   throw InputError(fmt::format("{}: is no valid {} file: {}. {}.", source, format, cause, remedy));
 }
 
-json parse_file_of(std::string_view format, int version, std::initializer_list<std::string_view> keys,
+json parse_file_of(std::string_view format, int version, const std::vector<std::string_view>& keys,
                    std::string_view text, const std::string& source, const std::string& remedy) {
   const auto fail = [&](const std::string& cause) { throw_bad_file(source, format, cause, remedy); };
   json file;

@@ -5,9 +5,9 @@
 #include "assay/score/score.hpp"
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -15,9 +15,8 @@ namespace assay::cli {
 
 // The parsed file, an object with "format", "version" and exactly the keys that are named. Throws InputError
 // naming `source`, what is wrong with it, and `remedy`.
-nlohmann::json parse_file_of(std::string_view format, int version,
-                             std::initializer_list<std::string_view> keys, std::string_view text,
-                             const std::string& source, const std::string& remedy);
+nlohmann::json parse_file_of(std::string_view format, int version, const std::vector<std::string_view>& keys,
+                             std::string_view text, const std::string& source, const std::string& remedy);
 
 [[noreturn]] void throw_bad_file(const std::string& source, std::string_view format, const std::string& cause,
                                  const std::string& remedy);

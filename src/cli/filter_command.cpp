@@ -1,0 +1,391 @@
+#include "assay/base/error.hpp"
+#include "assay/base/file.hpp"
+#include "assay/base/hash.hpp"
+#include "assay/base/text.hpp"
+
+#include "budget_options.hpp"
+#include "candidate_filter.hpp"
+#include "commands.hpp"
+#include "common.hpp"
+#include "filter_format.hpp"
+#include "interrupt.hpp"
+#include "line_reader.hpp"
+#include "rank_weights.hpp"
+#include "reference.hpp"
+#include "score_service.hpp"
+#include "terminal.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+// So many lines are judged at a time where they come faster than they are answered: enough for every worker,
+// and few enough that answers come about every second.
+constexpr std::size_t gated_batch = 1024;
+constexpr std::size_t scored_batch = 64;
+// With 256 the best 5 % are 3.6 .. 6.4 % of the space (one standard deviation); with so many 4.3 .. 5.7 %.
+constexpr int filter_reference_size = 1024;
+// Fewer candidates that meet the budget say nothing about the best of them.
+constexpr std::size_t least_reference = 20;
+
+struct FilterOptions {
+  FilterRules rules;
+  std::optional<double> top_share;
+  int reference_size = 0;
+  bool scored = false;
+  bool drop_rejected = false;
+  bool strict = false;
+  std::size_t batch_lines = 0;  // 0: as they come
+  std::optional<StreamFormat> format;
+  bool quiet = false;
+};
+
+double share_of(const std::string& text) {
+  std::string_view number = text;
+  if (number.ends_with('%')) number.remove_suffix(1);
+  const auto percent = parse_number(number);
+  if (!percent || *percent <= 0 || *percent > 100)
+    throw InputError(fmt::format(
+        "assay filter: --keep-top is \"{}\". Give a percentage above 0 % and up to 100 %, such as 5%.",
+        text));
+  return *percent / 100;
+}
+
+std::vector<ScoreFloor> floors_of(const Arguments& arguments) {
+  std::vector<ScoreFloor> floors;
+  for (const std::string& text : arguments.list("min-score")) {
+    const std::vector<std::string_view> parts = split(text, '=');
+    const auto limit = parts.size() == 2 ? parse_number(trim(parts[1])) : std::nullopt;
+    if (!limit)
+      throw InputError(
+          fmt::format("assay filter: --min-score holds \"{}\". Give NAME=X, separated by commas.", text));
+    floors.push_back({std::string(trim(parts[0])), *limit});
+  }
+  return floors;
+}
+
+template <std::size_t N>
+std::size_t choice_of(const Arguments& arguments, const std::string& option, const std::string& given,
+                      const std::array<std::string, N>& known) {
+  const auto found = std::ranges::find(known, given);
+  if (found == known.end())
+    throw InputError(fmt::format("assay {}: --{} is \"{}\".{}", arguments.command_name(), option, given,
+                                 suggestion(given, known)));
+  return static_cast<std::size_t>(found - known.begin());
+}
+
+std::optional<StreamFormat> format_of(const Arguments& arguments) {
+  static const std::array<std::string, 2> names = {"csv", "jsonl"};
+  if (const auto given = arguments.text("format"))
+    return static_cast<StreamFormat>(choice_of(arguments, "format", *given, names));
+  const std::string path = arguments.text("out").value_or("-");
+  if (path.ends_with(".csv")) return StreamFormat::csv;
+  if (path.ends_with(".jsonl")) return StreamFormat::json_lines;
+  return std::nullopt;
+}
+
+FilterOptions options_of(const Arguments& arguments, bool has_estimator) {
+  static const std::array<std::string, 2> what_happens = {"keep", "drop"};
+  FilterOptions options;
+  options.rules = {.budget = budget_of(arguments, has_estimator),
+                   .unique = arguments.flag("unique"),
+                   .floors = floors_of(arguments),
+                   .least_rank_score = {}};
+  if (const auto top = arguments.text("keep-top")) options.top_share = share_of(*top);
+  options.reference_size = static_cast<int>(arguments.integer("reference-size", 0, 100'000).value());
+  for (const char* option :
+       {"scores", "rank-weights", "keep-top", "min-score", "reference-size", "reference-file"})
+    options.scored = options.scored || arguments.given(option);
+  if (options.top_share && options.reference_size == 0)
+    throw InputError(
+        "assay filter: --keep-top compares with random candidates, and --reference-size 0 asks for none. "
+        "Leave "
+        "one of them out.");
+  options.drop_rejected =
+      choice_of(arguments, "rejected", arguments.required_text("rejected"), what_happens) == 1;
+  options.strict = arguments.flag("strict");
+  options.batch_lines = static_cast<std::size_t>(arguments.integer("batch-lines", 0, 1'000'000).value());
+  options.format = format_of(arguments);
+  options.quiet = arguments.flag("quiet");
+  return options;
+}
+
+// The candidates of the reference meet the budget: the best 5 % are those of the candidates that can be
+// afforded. nullopt when the user interrupted.
+std::optional<Reference> make_reference(const Arguments& arguments, const Space& space,
+                                        const Estimator* estimator, const Ranking& ranking,
+                                        const FilterOptions& options, ScoreService& service,
+                                        const std::stop_token& stop) {
+  const Budget& budget = options.rules.budget;
+  ReferenceLimits limits;
+  for (const Metric metric : all_metrics) {
+    if (budget.limited(metric))
+      limits.description += fmt::format("{} {} ", metric_name(metric), exact_number(budget.limit(metric)));
+  }
+  const bool limited = !limits.description.empty();
+  if (estimator != nullptr)
+    limits.description += fmt::format("estimator {:016x}", hash_text(estimator->to_json()));
+  CandidateGate gate(space, estimator, Counted::declared);
+  limits.admits = [&](const Candidate& candidate) {
+    const GateResult result = gate(candidate);
+    return result.failure.empty() && !budget.exceeded(result.costs);
+  };
+  const ReferenceLimits* const given = limited ? &limits : nullptr;
+  const auto records =
+      reference_records(space, service, options.reference_size,
+                        reference_path(arguments, space, service.settings(), options.reference_size, given),
+                        stop, options.quiet, given);
+  if (!records) return std::nullopt;
+  if (limited && records->size() <
+                     std::min<std::size_t>(least_reference, static_cast<std::size_t>(options.reference_size)))
+    throw InputError(
+        fmt::format("{}: only {} random candidates that meet the budget were found, too few to compare "
+                    "with. Loosen the budget, or give --reference-size 0 and no --keep-top.",
+                    space.source(), records->size()));
+  return Reference(*records, ranking.terms, ranking.weights);
+}
+
+// Reads, judges and writes, batch by batch.
+class FilterRun {
+ public:
+  FilterRun(const Space& space, const Estimator* estimator, const FilterOptions& options, WorkerPool& pool,
+            ScoreService* service, const Reference* reference, const std::string& input,
+            const std::string& output)
+      : space_(space),
+        options_(options),
+        has_estimator_(estimator != nullptr),
+        pool_(pool),
+        service_(service),
+        ranked_(reference != nullptr),
+        input_name_(input == "-" ? "standard input" : input),
+        reader_(input),
+        out_(output),
+        filter_(space, estimator, options.rules, pool, service, reference) {}
+
+  // Until the input ends, the reader of the output has gone, or a stop is requested.
+  void run(const std::stop_token& stop) {
+    const std::size_t usual = service_ != nullptr && service_->executes() ? scored_batch : gated_batch;
+    const std::size_t least = std::max<std::size_t>(1, options_.batch_lines);
+    const std::size_t most = options_.batch_lines > 0 ? options_.batch_lines : usual;
+    try {
+      while (!stop.stop_requested()) {
+        std::span<const Line> lines = reader_.next(least, most);
+        if (lines.empty()) break;
+        if (!parser_) lines = begin(lines);
+        answer(filter_.judge(*parser_, lines, stop));
+      }
+      out_.close();
+    } catch (const ClosedPipe&) {
+      closed_ = true;  // whoever read the answers has seen enough
+    }
+  }
+
+  std::string summary() const {
+    std::string reasons;
+    for (const auto& [reason, count] : rejected_)
+      reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, count);
+    const double seconds = clock_.seconds();
+    return fmt::format("{} read in {} ({:.0f} a second): {} kept, {} rejected{}{}", read_,
+                       human_duration(seconds), static_cast<double>(read_) / seconds, kept_, read_ - kept_,
+                       reasons.empty() ? "." : fmt::format(" ({}).", reasons),
+                       closed_ ? " The reader of the answers has closed its end." : "");
+  }
+
+ private:
+  // Tells the format by the first line and makes the parser. Returns the lines that hold candidates.
+  std::span<const Line> begin(std::span<const Line> lines) {
+    const Line& first = lines.front();
+    const std::string_view text = trim(first.text);
+    if (text.starts_with('['))
+      throw InputError(
+          fmt::format("{}:{}: a JSON array is no stream of lines. Write one object a line, {{\"decision\": "
+                      "\"option\", ...}}.",
+                      input_name_, first.number));
+    const bool json = text.starts_with('{');
+    if (json)
+      parser_.emplace(space_, input_name_);
+    else
+      parser_.emplace(space_, input_name_, first.text, first.number);
+    const StreamFormat format = options_.format.value_or(json ? StreamFormat::json_lines : StreamFormat::csv);
+    format_.emplace(format, json ? keys_of(first) : parser_->columns(), has_estimator_,
+                    service_ != nullptr ? service_->settings().scores : std::vector<std::string>(), ranked_);
+    buffer_ = format_->header();
+    if (!buffer_.empty()) out_.write(buffer_);
+    return json ? lines : lines.subspan(1);
+  }
+
+  // The columns of a CSV output: those of the first object, or every decision where that is no candidate.
+  std::vector<std::string> keys_of(const Line& line) const {
+    CandidateRow row;
+    try {
+      parser_->parse(line.text, line.number, row);
+      return row.keys;
+    } catch (const InputError&) {
+      if (!row.keys.empty()) return row.keys;
+      std::vector<std::string> names;
+      for (const Decision& decision : space_.decisions()) names.push_back(decision.name);
+      return names;
+    }
+  }
+
+  void answer(std::span<const FilterRow> rows) {
+    const auto bad = std::ranges::find_if(
+        rows, [&](const FilterRow& row) { return options_.strict && reason_kind(row.reason) == "invalid"; });
+    const auto good = rows.first(static_cast<std::size_t>(bad - rows.begin()));
+    write(good);
+    for (const FilterRow& row : good) {
+      ++read_;
+      if (row.kept())
+        ++kept_;
+      else
+        ++rejected_[std::string(reason_kind(row.reason))];
+    }
+    if (bad == rows.end()) return;
+    out_.close();
+    constexpr std::string_view kind = "invalid: ";
+    throw InputError(bad->reason.substr(kind.size()));
+  }
+
+  void write(std::span<const FilterRow> rows) {
+    chunks_.resize(static_cast<std::size_t>(pool_.size()));
+    const auto count = std::ssize(rows);
+    const std::int64_t used = chunks_of(rows.size(), chunks_.size());
+    pool_.run(used, [&](Worker&, std::int64_t chunk) {
+      std::string& text = chunks_[static_cast<std::size_t>(chunk)];
+      text.clear();
+      for (std::int64_t i = chunk * count / used; i < (chunk + 1) * count / used; ++i) {
+        const FilterRow& row = rows[static_cast<std::size_t>(i)];
+        if (row.kept() || !options_.drop_rejected) format_->append(text, row);
+      }
+    });
+    buffer_.clear();
+    for (std::int64_t i = 0; i < used; ++i) buffer_ += chunks_[static_cast<std::size_t>(i)];
+    if (!buffer_.empty()) out_.write(buffer_);
+  }
+
+  const Space& space_;
+  const FilterOptions& options_;
+  bool has_estimator_;
+  WorkerPool& pool_;
+  ScoreService* service_;
+  bool ranked_;
+  std::string input_name_;
+  LineReader reader_;
+  OutputFile out_;
+  CandidateFilter filter_;
+  std::optional<CandidateParser> parser_;
+  std::optional<FilterFormat> format_;
+  std::vector<std::string> chunks_;
+  std::string buffer_;
+  Clock clock_;
+  std::int64_t read_ = 0, kept_ = 0;
+  std::map<std::string, std::int64_t> rejected_;
+  bool closed_ = false;
+};
+
+int run(const Arguments& arguments) {
+  if (arguments.positionals().empty())
+    throw InputError("assay filter: name a space file. See: assay filter --help");
+  const Space space = Space::load(arguments.positionals()[0]);
+  const auto estimator = make_estimator(arguments, [&] { return sample_networks(space, 300); });
+  const Estimator* const estimates = estimator ? &*estimator : nullptr;
+  FilterOptions options = options_of(arguments, estimator.has_value());
+
+  const InterruptGuard guard;
+  std::signal(SIGPIPE, SIG_IGN);  // scores are still to be put into the cache when nobody reads any more
+  std::optional<Ranking> ranking;
+  std::optional<ScoreService> service;
+  std::optional<WorkerPool> gates;
+  std::optional<Reference> reference;
+  if (options.scored) {
+    ranking = ranking_of(arguments, &space, options.quiet);
+    service.emplace(ranking->settings, worker_count(arguments), worker_memory(arguments),
+                    cache_path(arguments), options.quiet);
+    if (options.reference_size > 0) {
+      reference = make_reference(arguments, space, estimates, *ranking, options, *service, guard.token());
+      if (!reference) return 130;
+      if (options.top_share)
+        options.rules.least_rank_score = reference->rank_score_of_top(*options.top_share);
+    }
+  } else {
+    gates.emplace(worker_count(arguments));
+  }
+  FilterRun filter(space, estimates, options, service ? service->pool() : *gates,
+                   service ? &*service : nullptr, reference ? &*reference : nullptr,
+                   arguments.required_text("candidates"), arguments.text("out").value_or("-"));
+  filter.run(guard.token());
+  if (service) service->flush_cache();
+  if (!options.quiet) note(filter.summary());
+  return InterruptGuard::requested() ? 130 : 0;
+}
+
+}  // namespace
+
+Command filter_command() {
+  OptionGroup reference{"Comparison with random candidates", reference_sample_options()};
+  reference.options.front().initial = std::to_string(filter_reference_size);
+  return {
+      .name = "filter",
+      .summary = "keep or reject each candidate of a stream, at once: in front of a heavier search",
+      .positionals = "SPACE.toml",
+      .max_positionals = 1,
+      .description =
+          "Reads candidates line by line (CSV or JSON lines) and answers each line, in order, with its own\n"
+          "columns, a verdict (keep or reject), the reason, and whatever is known by then: latency, memory,\n"
+          "parameters and MACs of every candidate that can be built, scores of those that meet the budget.\n"
+          "Answers never wait for further input, so that a program can write a line and read its answer.\n"
+          "A line that is no candidate is rejected in its place (invalid: ...), and the filter goes on.\n"
+          "\n"
+          "--keep-top 5% keeps what is as good as the best 5 % of random candidates of the space; under a\n"
+          "budget, of random candidates that meet it. These are scored once, and kept for later runs. "
+          "Nothing is\n"
+          "scored unless --scores, --keep-top, --min-score, --rank-weights or a reference is asked for.",
+      .groups = {{"Candidates",
+                  {{"candidates", "FILE",
+                    "CSV with one column per decision, or JSON lines with one key per decision; - is "
+                    "standard input. A "
+                    "candidate is a line: no field may hold a line break",
+                    "-"},
+                   {"batch-lines", "N",
+                    "answer N lines at a time; 0 answers what has come. Results do not depend on it", "0"},
+                   {"strict", "", "end at the first line that is no candidate, with exit code 2", ""},
+                   {"seed", "N", "seed of everything random", "1"}}},
+                 estimator_options(),
+                 budget_options("Budgets (a candidate over any of them is rejected, and not scored)"),
+                 {"What else is rejected",
+                  {{"keep-top", "PERCENT", "all but what reaches the best PERCENT of random candidates", ""},
+                   {"min-score", "NAME=X,...",
+                    "what has less in a score, in rank_score or in rank_score_percentile (more, where lower "
+                    "is better)",
+                    ""},
+                   {"unique", "",
+                    "what computes the same as an earlier candidate within the budget; the latest 500,000 to "
+                    "1,000,000 "
+                    "distinct ones are remembered",
+                    ""},
+                   {"rejected", "keep|drop", "whether rejected candidates are written, too", "keep"}}},
+                 score_options(),
+                 std::move(reference),
+                 cache_options(),
+                 {"Output",
+                  {{"format", "csv|jsonl",
+                    "how answers are written; as the input, and as the ending of --out says", ""},
+                   {"out", "FILE", "write answers there instead of to standard output", ""},
+                   {"quiet", "", "no progress and no notes on standard error", ""},
+                   {"help", "", "this text", ""}}}},
+      .example =
+          "  generate | assay filter spaces/mnasnet_accel.toml --estimator\n"
+          "    spaces/accelerators/zcu102_dpu.estimator.json --latency-ms 4 --keep-top 5% --rejected drop",
+      .run = run};
+}
+
+}  // namespace assay::cli
