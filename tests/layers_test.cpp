@@ -22,6 +22,7 @@ std::map<std::string, std::set<std::string>> house() {
       {"score", {"runtime"}},
       {"accelerator", {"network", "runtime"}},
       {"estimate", {"network", "accelerator"}},
+      {"rewrite", {"estimate"}},
       {"data", {"runtime"}},
       {"train", {"runtime", "data"}},
       {"onnx", {"network"}},
@@ -29,7 +30,7 @@ std::map<std::string, std::set<std::string>> house() {
       {"search", {"space"}},
       {"curate", {"space", "estimate", "search", "score"}},
       {"report", {"store"}},
-      {"cli", {"space", "score", "estimate", "train", "onnx", "store", "search", "curate", "report"}},
+      {"cli", {"space", "score", "estimate", "rewrite", "train", "onnx", "store", "search", "curate", "report"}},
   };
   std::map<std::string, std::set<std::string>> all = direct;
   for (bool grown = true; grown;) {

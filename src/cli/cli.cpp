@@ -20,7 +20,7 @@ namespace cli {
 std::span<const Command> commands() {
   static const std::vector<Command> all = {search_command(),   score_command(),    filter_command(),
                                            validate_command(), estimate_command(), measure_command(),
-                                           fit_command(),      curate_command(),   train_command(),
+                                           fit_command(),      curate_command(), advise_command(),   train_command(),
                                            space_command(),    export_command()};
   return all;
 }

@@ -15,6 +15,7 @@ Command estimate_command();
 Command measure_command();
 Command fit_command();
 Command curate_command();
+Command advise_command();
 Command train_command();
 Command export_command();
 Command space_command();

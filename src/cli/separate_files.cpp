@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 // Options that name files which are replaced or, by assay measure, continued.
 constexpr std::array outputs = {"out",         "networks-out", "predictions", "save-estimator",
-                                "fit-weights", "save-model"};
+                                "fit-weights", "save-model",   "out-network"};
 // Options that name files which are read; a cache or a journal is written too, but not with results.
 constexpr std::array inputs = {"accelerator", "cache",          "candidates", "checkpoint",
                                "device",      "estimator",      "known",      "rank-weights",

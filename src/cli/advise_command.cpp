@@ -1,0 +1,282 @@
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+#include "assay/rewrite/plan.hpp"
+
+#include "advise_report.hpp"
+#include "budget_options.hpp"
+#include "commands.hpp"
+#include "common.hpp"
+#include "interrupt.hpp"
+#include "model_file.hpp"
+#include "rank_weights.hpp"
+#include "score_service.hpp"
+#include "terminal.hpp"
+#include "workload.hpp"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+struct Interrupted {};
+
+Network only_network(Workload& workload) {
+  const std::vector<Item> items = workload.next(2);
+  if (items.size() != 1)
+    throw InputError(
+        "assay advise: it looks at one network at a time. Give --candidate TEXT, or a file with one "
+        "candidate.");
+  return workload.network(items[0]);
+}
+
+std::vector<RewriteKind> kinds_of(const Arguments& arguments, const char* option) {
+  std::vector<RewriteKind> kinds;
+  for (const std::string& name : arguments.list(option)) {
+    const auto kind = rewrite_kind_from(name);
+    if (!kind) {
+      const auto known = rewrite_kind_names();
+      throw InputError(fmt::format("assay advise: --{} has \"{}\", which is no rewrite.{}", option, name,
+                                   suggestion(name, std::vector<std::string>(known.begin(), known.end()))));
+    }
+    kinds.push_back(*kind);
+  }
+  if (kinds.empty() && arguments.given(option))
+    throw InputError(fmt::format("assay advise: --{} names no rewrite. Known are: {}.", option,
+                                 fmt::join(rewrite_kind_names(), ", ")));
+  return kinds;
+}
+
+std::array<bool, rewrite_kind_count> allowed_kinds(const Arguments& arguments) {
+  auto allowed = RewriteSettings::all_but_resolution();
+  const auto set = [&](const std::vector<RewriteKind>& kinds, bool value) {
+    for (const RewriteKind kind : kinds) allowed[static_cast<std::size_t>(kind)] = value;
+  };
+  if (const auto only = kinds_of(arguments, "only"); !only.empty()) {
+    allowed.fill(false);
+    set(only, true);
+  }
+  set(kinds_of(arguments, "allow"), true);
+  set(kinds_of(arguments, "forbid"), false);
+  return allowed;
+}
+
+RewriteSettings settings_of(const Arguments& arguments) {
+  RewriteSettings settings;
+  static const std::vector<std::string> objectives = {"latency", "memory", "score"};
+  const std::string objective = arguments.required_text("objective");
+  const auto found = std::ranges::find(objectives, objective);
+  if (found == objectives.end())
+    throw InputError(
+        fmt::format("assay advise: --objective is \"{}\".{}", objective, suggestion(objective, objectives)));
+  settings.objective = static_cast<RewriteObjective>(found - objectives.begin());
+  settings.allowed = allowed_kinds(arguments);
+  settings.keep = arguments.list("keep");
+  settings.pinned = arguments.list("apply");
+  settings.beam = static_cast<int>(arguments.integer("beam", 1, 1000).value());
+  settings.max_steps = static_cast<int>(arguments.integer("steps", 0, 1000).value());
+  const Budget budget = budget_of(arguments, true);
+  const auto limit = [&](Metric metric) { return budget.limit(metric); };
+  const auto whole = [](double value) {
+    return value < 9e18 ? static_cast<std::int64_t>(value) : std::numeric_limits<std::int64_t>::max();
+  };
+  settings.limits.max_latency_ms = limit(Metric::latency);
+  settings.limits.max_memory_bytes = whole(limit(Metric::memory));
+  settings.limits.max_params = whole(limit(Metric::params));
+  settings.limits.max_macs = whole(limit(Metric::macs));
+  return settings;
+}
+
+// The rank score of a network alone: the sum of scores by value, or a single score.
+class NetworkScorer {
+ public:
+  NetworkScorer(const Arguments& arguments, const Space* space, bool quiet)
+      : ranking_(ranking_of(arguments, space, quiet)),
+        service_(ranking_.settings, worker_count(arguments), worker_memory(arguments), cache_path(arguments),
+                 quiet) {
+    if (ranking_.terms.size() == 1) return;
+    for (std::size_t i = 0; i < ranking_.terms.size(); ++i) {
+      if (!ranking_.terms[i].by_rank) continue;
+      throw InputError(
+          fmt::format("assay advise: {} can only be combined by their ranks among many networks, and here "
+                      "one network is compared with "
+                      "itself. Give one score, or the default ones.",
+                      join(ranking_.settings.scores, ", ")));
+    }
+  }
+
+  const std::vector<std::string>& names() const { return ranking_.settings.scores; }
+  const std::string& status() const { return status_; }
+  std::string origins_text() const { return service_.origins_text(); }
+  void flush_cache() { service_.flush_cache(); }
+
+  std::vector<NetworkScore> operator()(std::span<const Network* const> networks, std::stop_token stop) {
+    const std::vector<ScoredNetwork> scored = service_.score(
+        std::ssize(networks), [&](std::int64_t i) { return *networks[static_cast<std::size_t>(i)]; }, stop);
+    std::vector<NetworkScore> scores;
+    for (const ScoredNetwork& network : scored) {
+      if (!network.done) throw Interrupted();
+      if (!network.record.ok()) status_ = network.record.status;
+      NetworkScore score{.score = 0, .values = network.record.values};
+      for (std::size_t i = 0; i < ranking_.terms.size(); ++i) score.score += weight(i) * score.values[i];
+      scores.push_back(std::move(score));
+    }
+    return scores;
+  }
+
+ private:
+  double weight(std::size_t i) const {
+    return ranking_.terms[i].direction * (ranking_.weights.empty() ? 1 : ranking_.weights[i]);
+  }
+
+  Ranking ranking_;
+  ScoreService service_;
+  std::string status_ = "ok";  // of the last network without a score
+};
+
+void notes(const RewritePlan& plan, const NetworkScorer& scorer, const RewriteSettings& settings) {
+  if (!plan.within_limits)
+    note(
+        "No combination of the allowed rewrites keeps all limits; this is the nearest one. Relax a limit, or "
+        "allow more with --allow.");
+  if (plan.taken.empty() && plan.within_limits)
+    note("No allowed rewrite improves the network within the limits.");
+  if (plan.result().extrapolated)
+    note(
+        "The result has subgraphs outside of what the estimator was fitted to: measure them before you rely "
+        "on it.");
+  note(fmt::format(
+      "{} networks estimated, {} scored; a unit of score was taken to be worth {:.2f} of log({}).",
+      plan.networks, plan.scored, plan.exchange_rate,
+      settings.objective == RewriteObjective::memory ? "memory" : "latency"));
+  if (const std::string origins = scorer.origins_text(); !origins.empty()) note("Scores: " + origins + ".");
+}
+
+int run(const Arguments& arguments) {
+  const Output output(arguments);
+  RewriteSettings settings = settings_of(arguments);
+  const auto tried = static_cast<std::size_t>(arguments.integer("tried", 0, 100'000).value());
+  const bool list = arguments.flag("list");
+  if (list) settings.max_steps = 0;
+  Workload workload(arguments);
+  const Network network = only_network(workload);
+  const auto estimator = make_estimator(arguments, {});
+  if (!estimator)
+    throw InputError(
+        "assay advise: say for which hardware, with --accelerator FILE or --estimator FILE. "
+        "Accelerator files are in spaces/accelerators.");
+
+  const InterruptGuard guard;
+  NetworkScorer scorer(arguments, workload.space(), output.quiet());
+  const ScoreNetworks score = [&](std::span<const Network* const> networks) {
+    return scorer(networks, guard.token());
+  };
+  const auto change = arguments.number("min-score-change", -1000, 1000);
+  if (const auto floor = arguments.number("min-score", -1e9, 1e9)) {
+    if (change)
+      throw InputError("assay advise: --min-score and --min-score-change exclude each other. Give one.");
+    settings.limits.min_score = *floor;
+  }
+
+  ProgressLine line(output.quiet());
+  try {
+    if (change) {
+      const Network* const original = &network;
+      settings.limits.min_score = score({&original, 1})[0].score + *change;
+    }
+    const RewritePlan plan =
+        plan_rewrites(network, *estimator, score, settings, [&](const RewriteProgress& now) {
+          if (line.due())
+            line.show(-1, fmt::format("{} steps: {:.3f} ms at rank score {:.3f}", now.steps, now.latency_ms,
+                                      now.score));
+        });
+    line.clear();
+    scorer.flush_cache();
+    if (const auto path = arguments.text("out-network"))
+      write_model(*path, {.network = plan.network, .weights = {}, .notes = {}});
+    const AdviceReport report{workload.source(), estimator->accelerator().name, plan, scorer.names(), tried};
+    if (output.format() == Format::table) {
+      const bool terminal = output.path() == "-";
+      output.write(advice_text(report, list, terminal ? terminal_width() : 0, terminal && use_colour()));
+    } else {
+      output.write(advice_table(report));
+    }
+    if (!output.quiet()) notes(plan, scorer, settings);
+    return plan.within_limits ? 0 : 1;
+  } catch (const Interrupted&) {
+    return 130;
+  }
+}
+
+}  // namespace
+
+Command advise_command() {
+  const RewriteSettings usual;
+  const std::string names = fmt::format("{}", fmt::join(rewrite_kind_names(), ", "));
+  return {
+      .name = "advise",
+      .summary = "expert rewrites of a network, combined, with their measured effect",
+      .positionals = "NETWORK.json | NETWORK.onnx | SPACE.toml",
+      .max_positionals = 1,
+      .description =
+          "Rewrites a network for an accelerator as experts do by hand, estimates and scores every step, "
+          "and\n"
+          "searches the combination with the lowest latency whose score is not below the original's. Prints\n"
+          "the steps taken with what they cumulate to, which subgraphs each changed and why that pays, and\n"
+          "what was tried on the result and is worse. --list shows what each step does alone.\n"
+          "\n"
+          "The score is the rank score of assay score: by default capacity + signal_propagation, a number "
+          "of\n"
+          "the untrained network alone. It sees width, depth, work and whether signals pass; it hardly sees\n"
+          "gates, the kind of activation function, or the resolution: what dropping these costs in accuracy\n"
+          "has to be found by training. A smaller image is therefore tried only with --allow\n"
+          "reduce_resolution.\n"
+          "\n"
+          "Rewrites: " +
+          names + ".\nExit code 1: the limits cannot be kept.",
+      .groups = {input_options(),
+                 estimator_options(),
+                 {"What may be done",
+                  {{"only", "LIST", "no other rewrites than these", ""},
+                   {"allow", "LIST", "these as well: reduce_resolution is off unless named", ""},
+                   {"forbid", "LIST", "not these", ""},
+                   {"keep", "LIST",
+                    "leave operators as they are: blocks (stage2.block1), beginnings of names (stage2), or "
+                    "stages (stride8: maps 8 times smaller than the image; head)",
+                    ""},
+                   {"apply", "LIST",
+                    "take these steps first and never back, as they are printed, in this order: \"fuse_ibn "
+                    "stage2.block1,align_channels stem.conv=32\"",
+                    ""}}},
+                 {"What is sought",
+                  {{"objective", "NAME", "latency, memory or score: what is made as good as possible",
+                    "latency"},
+                   {"min-score", "SCORE",
+                    "the result's rank score is not below that; the original's when not given", ""},
+                   {"min-score-change", "CHANGE",
+                    "the same, relative to the original's: -0.1 lets it fall by 0.1", ""},
+                   {"beam", "N", "networks kept from one step to the next; 1 is greedy",
+                    std::to_string(usual.beam)},
+                   {"steps", "N", "steps to take at most, beside those of --apply; 0 is none",
+                    std::to_string(usual.max_steps)}}},
+                 budget_options("Limits that the result keeps"),
+                 score_options(),
+                 cache_options(),
+                 {"Report",
+                  {{"list", "", "only what each step does alone", ""},
+                   {"tried", "N", "how many steps to show that were tried on the result and left", "12"},
+                   {"out-network", "FILE", "the rewritten network, as JSON or .onnx (random weights)", ""}}},
+                 output_options()},
+      .example =
+          "  assay advise spaces/ibn_detector.toml --candidate \"input.resolution=320 depth_multiplier=1.0\n"
+          "    activation=h_swish se=true\" --accelerator spaces/accelerators/edge_npu_16.toml\n"
+          "  assay advise model.onnx --accelerator spaces/accelerators/edge_npu_16.toml --forbid\n"
+          "    drop_squeeze_excite --keep stride32 --memory-kib 512 --out-network faster.json",
+      .run = run};
+}
+
+}  // namespace assay::cli

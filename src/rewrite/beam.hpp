@@ -1,0 +1,39 @@
+// Beam search over sequences of rewrites.
+#pragma once
+
+#include "currency.hpp"
+#include "keep.hpp"
+#include "meter.hpp"
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace assay {
+
+class BeamSearch {
+ public:
+  BeamSearch(Meter& meter, const Currency& currency, const Keep& keep, const RewriteSettings& settings)
+      : meter_(meter), currency_(currency), keep_(keep), settings_(settings) {}
+
+  // What a step is expected to do to the score, until it is tried.
+  void expect(const std::string& step, double score_change) { score_change_[step] = score_change; }
+
+  // The best network that was scored; `start` when there is no better one.
+  RewriteState run(const RewriteState& start, const std::function<void(const RewriteState& best)>& progress);
+
+ private:
+  using States = std::vector<RewriteState>;
+  void add_children(const RewriteState& state, States& children);
+  States best_of(States states, std::size_t count) const;
+
+  Meter& meter_;
+  const Currency& currency_;
+  const Keep& keep_;
+  const RewriteSettings& settings_;
+  std::unordered_map<std::string, double> score_change_;  // where the step was tried last
+  std::unordered_set<std::uint64_t> seen_;                // fingerprints
+};
+
+}  // namespace assay

@@ -1,0 +1,34 @@
+#include "meter.hpp"
+
+#include "assay/base/error.hpp"
+
+namespace assay {
+
+NetworkFigures Meter::figures(const Network& network) {
+  ++networks_;
+  return figures_of(estimator_, session_, network);
+}
+
+void Meter::score(std::span<RewriteState* const> states) {
+  if (states.empty()) return;
+  std::vector<const Network*> networks;
+  for (const RewriteState* state : states) networks.push_back(state->network.get());
+  const std::vector<NetworkScore> scores = score_(networks);
+  if (scores.size() != states.size()) throw InternalError("scores came back for another number of networks");
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    states[i]->figures.score = scores[i].score;
+    states[i]->figures.scores = scores[i].values;
+  }
+  scored_ += static_cast<int>(states.size());
+}
+
+RewriteState Meter::measured(Network network, std::vector<std::string> path) {
+  RewriteState state{
+      .network = std::make_shared<Network>(std::move(network)), .path = std::move(path), .figures = {}};
+  state.figures = figures(*state.network);
+  RewriteState* const only = &state;
+  score({&only, 1});
+  return state;
+}
+
+}  // namespace assay

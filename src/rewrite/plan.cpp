@@ -1,0 +1,242 @@
+#include "assay/rewrite/plan.hpp"
+
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+
+#include "beam.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace assay {
+namespace {
+
+// Below this the objective did not change: one part in a thousand.
+constexpr double noticeable = 1e-3;
+
+class Planner {
+ public:
+  Planner(const Network& network, const Estimator& estimator, const ScoreNetworks& score,
+          const RewriteSettings& settings, const std::function<void(const RewriteProgress&)>& progress)
+      : settings_(settings),
+        progress_(progress),
+        meter_(estimator, score),
+        keep_(settings.keep, network),
+        original_(meter_.measured(network, {})),
+        min_score_(settings.limits.min_score.value_or(original_.figures.score)),
+        currency_(settings.objective, settings.limits, min_score_) {}
+
+  RewritePlan plan();
+
+ private:
+  std::vector<Trial> trials(const RewriteState& now, bool explore);
+  Verdict judge(const NetworkFigures& now, const NetworkFigures& then) const;
+  RewriteState with_pinned_steps();
+  std::optional<Network> replay(std::span<const std::string> path) const;
+  RewriteState without_idle_steps(RewriteState best);
+  RewriteState polished(RewriteState best, std::vector<Trial>& rejected);
+  std::vector<Trial> told(const RewriteState& result);
+  void report(const RewriteState& best) const;
+
+  bool allowed(const RewriteStep& step) const {
+    return settings_.allowed[static_cast<std::size_t>(step.kind)];
+  }
+  bool by_score() const { return settings_.objective == RewriteObjective::score; }
+  double gain(const NetworkFigures& now, const NetworkFigures& then) const {
+    return currency_.objective(now) - currency_.objective(then);
+  }
+
+  const RewriteSettings& settings_;
+  const std::function<void(const RewriteProgress&)>& progress_;
+  Meter meter_;
+  Keep keep_;
+  RewriteState original_;
+  double min_score_;
+  Currency currency_;
+};
+
+void Planner::report(const RewriteState& best) const {
+  if (progress_) progress_({static_cast<int>(best.path.size()), best.figures.latency_ms, best.figures.score});
+}
+
+Verdict Planner::judge(const NetworkFigures& now, const NetworkFigures& then) const {
+  if (!currency_.within_ceilings(then) && currency_.within_ceilings(now)) return Verdict::over_limit;
+  if (by_score() && !std::isfinite(then.score)) return Verdict::unscored;
+  if (gain(now, then) < -noticeable) return Verdict::worse;
+  if (gain(now, then) <= noticeable) return Verdict::no_gain;
+  if (!std::isfinite(then.score)) return Verdict::unscored;
+  if (currency_.better(then, now)) return Verdict::better;
+  return then.score < min_score_ ? Verdict::score_falls : Verdict::over_limit;
+}
+
+// Every step that `now` offers. Scored is what improves the objective; to explore, also what costs little.
+std::vector<Trial> Planner::trials(const RewriteState& now, bool explore) {
+  constexpr double little = 1.25;
+  std::vector<RewriteStep> steps = find_steps(*now.network, meter_.estimator());
+  const std::vector<char> permitted = keep_.permitted(*now.network, steps);
+  std::vector<RewriteState> states;
+  for (const RewriteStep& step : steps) {
+    states.push_back(
+        {.network = std::make_shared<Network>(apply(*now.network, step.edit)), .path = {}, .figures = {}});
+    states.back().figures = meter_.figures(*states.back().network);
+  }
+  std::vector<RewriteState*> to_score;
+  for (RewriteState& state : states) {
+    const bool gains = !by_score() && gain(now.figures, state.figures) > noticeable;
+    const bool cheap = state.figures.latency_ms <= little * now.figures.latency_ms;
+    if (gains || (cheap && (explore || by_score()))) to_score.push_back(&state);
+  }
+  meter_.score(to_score);
+  std::vector<Trial> trials;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    Trial trial{.step = std::move(steps[i]),
+                .figures = std::move(states[i].figures),
+                .effect = effect_of(meter_.estimator(), *now.network, *states[i].network)};
+    trial.verdict = judge(now.figures, trial.figures);
+    trial.allowed = allowed(trial.step) && permitted[i] != 0;
+    trials.push_back(std::move(trial));
+  }
+  return trials;
+}
+
+// The network after the pinned steps and those of the path; none where it does not offer one of the latter.
+std::optional<Network> Planner::replay(std::span<const std::string> path) const {
+  Network network = *original_.network;
+  for (std::size_t i = 0; i < settings_.pinned.size() + path.size(); ++i) {
+    const bool pinned = i < settings_.pinned.size();
+    const std::string& text = pinned ? settings_.pinned[i] : path[i - settings_.pinned.size()];
+    const std::vector<RewriteStep> steps = find_steps(network, meter_.estimator());
+    const auto step = std::ranges::find(steps, text, &RewriteStep::text);
+    if (step != steps.end()) {
+      network = apply(network, step->edit);
+      continue;
+    }
+    if (!pinned) return std::nullopt;
+    std::vector<std::string> known;
+    for (const RewriteStep& offered : steps) known.push_back(offered.text());
+    throw InputError(
+        fmt::format("The network does not offer the step \"{}\" here.{}", text, suggestion(text, known)));
+  }
+  return network;
+}
+
+// Takes out, one by one, the steps without which the result is as good: the search took them on the way to
+// something else, or others made up for them.
+RewriteState Planner::without_idle_steps(RewriteState best) {
+  for (;;) {
+    std::vector<RewriteState> shorter;
+    for (std::size_t i = 0; i < best.path.size(); ++i) {
+      std::vector<std::string> path = best.path;
+      path.erase(path.begin() + static_cast<std::ptrdiff_t>(i));
+      std::optional<Network> network = replay(path);
+      if (!network) continue;
+      RewriteState state{
+          .network = std::make_shared<Network>(*std::move(network)), .path = std::move(path), .figures = {}};
+      state.figures = meter_.figures(*state.network);
+      if (by_score() || gain(best.figures, state.figures) >= -noticeable) shorter.push_back(std::move(state));
+    }
+    std::vector<RewriteState*> to_score;
+    for (RewriteState& state : shorter) to_score.push_back(&state);
+    meter_.score(to_score);
+    const RewriteState* found = nullptr;
+    for (const RewriteState& state : shorter) {
+      if (gain(best.figures, state.figures) < -noticeable) continue;
+      if (!currency_.within_limits(state.figures) && currency_.within_limits(best.figures)) continue;
+      if (found == nullptr || currency_.better(state.figures, found->figures)) found = &state;
+    }
+    if (found == nullptr) return best;
+    best = RewriteState(*found);
+  }
+}
+
+// Takes further single steps as long as one improves the result. Leaves in `rejected` all that do not.
+RewriteState Planner::polished(RewriteState best, std::vector<Trial>& rejected) {
+  for (;;) {
+    rejected = trials(best, false);
+    const Trial* found = nullptr;
+    for (const Trial& trial : rejected) {
+      if (!trial.allowed || trial.verdict != Verdict::better) continue;
+      if (found == nullptr || currency_.better(trial.figures, found->figures)) found = &trial;
+    }
+    if (found == nullptr || static_cast<int>(best.path.size()) >= settings_.max_steps) return best;
+    best.path.push_back(found->step.text());
+    best.network = std::make_shared<Network>(apply(*best.network, found->step.edit));
+    best.figures = NetworkFigures(found->figures);
+    report(best);
+  }
+}
+
+// The way to the result, step by step, each measured.
+std::vector<Trial> Planner::told(const RewriteState& result) {
+  std::vector<std::string> path = settings_.pinned;
+  path.insert(path.end(), result.path.begin(), result.path.end());
+  std::vector<RewriteState> states = {original_};
+  std::vector<Trial> taken;
+  for (const std::string& text : path) {
+    const Network& before = *states.back().network;
+    const std::vector<RewriteStep> steps = find_steps(before, meter_.estimator());
+    const auto step = std::ranges::find(steps, text, &RewriteStep::text);
+    if (step == steps.end()) throw InternalError("a step of a plan cannot be found again: " + text);
+    auto network = std::make_shared<Network>(apply(before, step->edit));
+    taken.push_back(
+        {.step = *step, .figures = {}, .effect = effect_of(meter_.estimator(), before, *network)});
+    states.push_back({.network = network, .path = {}, .figures = meter_.figures(*network)});
+  }
+  std::vector<RewriteState*> to_score;
+  for (std::size_t i = 1; i < states.size(); ++i) to_score.push_back(&states[i]);
+  meter_.score(to_score);
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    taken[i].figures = states[i + 1].figures;
+    taken[i].verdict = judge(states[i].figures, states[i + 1].figures);
+  }
+  return taken;
+}
+
+RewritePlan Planner::plan() {
+  if (!std::isfinite(original_.figures.score))
+    throw InputError(
+        "The network has no score, so nothing can be said about what rewrites do to it. See what assay score "
+        "says about it.");
+  RewritePlan plan;
+  plan.alone = trials(original_, true);
+  currency_.set_rate(exchange_rate(currency_, original_.figures, plan.alone));
+  BeamSearch search(meter_, currency_, keep_, settings_);
+  for (const Trial& trial : plan.alone)
+    if (std::isfinite(trial.figures.score))
+      search.expect(trial.step.text(), trial.figures.score - original_.figures.score);
+
+  RewriteState start = original_;
+  if (!settings_.pinned.empty()) start = meter_.measured(replay({}).value(), {});
+  RewriteState best = search.run(start, [this](const RewriteState& state) { report(state); });
+  best = without_idle_steps(std::move(best));
+  best = polished(std::move(best), plan.rejected);
+
+  plan.original = original_.figures;
+  plan.taken = told(best);
+  plan.network = *best.network;
+  plan.min_score = min_score_;
+  plan.within_limits = currency_.within_limits(best.figures);
+  plan.exchange_rate = currency_.rate();
+  plan.networks = meter_.networks();
+  plan.scored = meter_.scored();
+  return plan;
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  constexpr std::array<std::string_view, 6> names = {"better",      "no gain",    "worse",
+                                                     "score falls", "over limit", "no score"};
+  return names[static_cast<std::size_t>(verdict)];
+}
+
+RewritePlan plan_rewrites(const Network& network, const Estimator& estimator, const ScoreNetworks& score,
+                          const RewriteSettings& settings,
+                          const std::function<void(const RewriteProgress&)>& progress) {
+  return Planner(network, estimator, score, settings, progress).plan();
+}
+
+}  // namespace assay
