@@ -205,7 +205,7 @@ struct CandidateReader::Implementation {
   std::vector<std::size_t> column_of;  // [decision], of CSV
   int line = 0;
   std::unique_ptr<JsonObjects> objects;
-  JsonObject object;  // the last one read; the first is read for its keys
+  FlatObject object;  // the last one read; the first is read for its keys
   bool pending = false;
 
   Implementation(const Space& space, std::istream& i, std::string name)

@@ -145,7 +145,7 @@ void JsonObjects::read_text(std::string& text) {
   }
 }
 
-bool JsonObjects::next(JsonObject& object) {
+bool JsonObjects::next(FlatObject& object) {
   if (ended_) return false;
   int c = skip_blanks();
   if (array_) {

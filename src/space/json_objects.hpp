@@ -11,7 +11,7 @@
 
 namespace assay {
 
-struct JsonObject {
+struct FlatObject {
   // Side by side: the key, the value and its type as in CandidateRow. Kept apart, and reused from object to
   // object, so that a row can take them over without copying a string.
   std::vector<std::string> keys, texts;
@@ -34,7 +34,7 @@ class JsonObjects {
   // At the '{' of the first line, or the '[' of an array, which is on `line`.
   JsonObjects(std::istream& in, std::string source, int line);
   // Throws InputError for what is no object, and for repeated keys.
-  bool next(JsonObject& object);
+  bool next(FlatObject& object);
 
  private:
   int skip_blanks();
