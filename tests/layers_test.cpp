@@ -30,7 +30,8 @@ std::map<std::string, std::set<std::string>> house() {
       {"search", {"space"}},
       {"curate", {"space", "estimate", "search", "score"}},
       {"report", {"store"}},
-      {"cli", {"space", "score", "estimate", "rewrite", "train", "onnx", "store", "search", "curate", "report"}},
+      {"check", {"estimate", "report"}},
+      {"cli", {"space", "score", "estimate", "rewrite", "train", "onnx", "store", "search", "curate", "report", "check"}},
   };
   std::map<std::string, std::set<std::string>> all = direct;
   for (bool grown = true; grown;) {

@@ -100,6 +100,29 @@ TEST_CASE("concatenation takes the place of parts that nobody reads later") {
   CHECK(live_at(true) == (6 + 10 + 10 + 6) * 16);  // right is copied, left once more
 }
 
+TEST_CASE("what is alive at the peak, and why") {
+  NetworkBuilder b({4, 4, 4});
+  const OpId early = b.convolution(0, 8, Window::square(1), "early");
+  const OpId wide = b.convolution(early, 32, Window::square(1), "wide");
+  const OpId narrow = b.convolution(wide, 8, Window::square(3), "narrow");
+  const Network n = std::move(b).finish(b.sum(narrow, early, "sum"));
+  MemoryPolicy policy = bytes_of_one();
+  policy.im2col_pixels = 1;
+  const MemoryProfile profile = memory_profile(n, policy);
+  CHECK(profile.peak_op == narrow);
+  REQUIRE(profile.peak.size() == 4);
+  using Role = LiveTensor::Role;
+  const std::vector<LiveTensor> expected = {{early, 8 * 16, Role::waiting},
+                                            {wide, 32 * 16, Role::operand},
+                                            {narrow, 8 * 16, Role::result},
+                                            {narrow, 9 * 32, Role::scratch}};
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(profile.peak[i].op == expected[i].op);
+    CHECK(profile.peak[i].bytes == expected[i].bytes);
+    CHECK(profile.peak[i].role == expected[i].role);
+  }
+}
+
 TEST_CASE("strips: rolling buffers by hand") {
   const auto network = [](int stride) {
     NetworkBuilder b({8, 16, 16});

@@ -188,7 +188,8 @@ void TomlTable::fail_type(std::string_view key, std::string_view expected) const
 }
 
 std::string TomlTable::full_name(std::string_view key) const {
-  return name_.empty() ? std::string(key) : fmt::format("{}.{}", name_, key);
+  if (name_.empty() || key.empty()) return name_ + std::string(key);
+  return fmt::format("{}.{}", name_, key);
 }
 
 }  // namespace assay

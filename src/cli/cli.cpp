@@ -18,10 +18,10 @@ namespace assay {
 namespace cli {
 
 std::span<const Command> commands() {
-  static const std::vector<Command> all = {search_command(),   score_command(),    filter_command(),
-                                           validate_command(), estimate_command(), measure_command(),
-                                           fit_command(),      curate_command(), advise_command(),   train_command(),
-                                           space_command(),    export_command()};
+  static const std::vector<Command> all = {
+      search_command(), score_command(),   filter_command(), validate_command(), estimate_command(),
+      check_command(),  measure_command(), fit_command(),    curate_command(),   advise_command(),
+      train_command(),  space_command(),   export_command()};
   return all;
 }
 
@@ -38,7 +38,8 @@ std::string overview() {
   text +=
       "\nassay COMMAND --help explains each with an example. Results go to standard output, progress to "
       "standard error.\n"
-      "Exit codes: 0 all well, 2 wrong usage or invalid input, 3 an internal fault, 130 interrupted.\n";
+      "Exit codes: 0 all well, 1 a budget is exceeded (check), 2 wrong usage or invalid input, 3 an internal "
+      "fault, 130 interrupted.\n";
   return text;
 }
 

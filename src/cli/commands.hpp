@@ -12,6 +12,7 @@ Command score_command();
 Command filter_command();
 Command validate_command();
 Command estimate_command();
+Command check_command();
 Command measure_command();
 Command fit_command();
 Command curate_command();

@@ -28,7 +28,7 @@ OptionGroup output_options() {
        {"help", "", "this text", ""}}};
 }
 
-Output::Output(const Arguments& arguments)
+Output::Output(const Arguments& arguments, std::optional<Format> usual)
     : path_(arguments.text("out").value_or("-")), quiet_(arguments.flag("quiet")) {
   // A place that cannot be written must not be found out after the work: this makes and removes the temporary
   // file.
@@ -38,6 +38,7 @@ Output::Output(const Arguments& arguments)
   if (!given) {
     format_ = path_.ends_with(".json")         ? Format::json
               : path_.ends_with(".csv")        ? Format::csv
+              : usual                          ? *usual
               : path_ == "-" && is_terminal(1) ? Format::table
                                                : Format::csv;
     return;
@@ -91,7 +92,9 @@ std::vector<Network> sample_networks(const Space& space, int count) {
 OptionGroup estimator_options() {
   return {"Latency and memory",
           {{"accelerator", "FILE",
-            "accelerator file; an estimator is fitted to its cycle model over the space's subgraphs", ""},
+            "accelerator file: its cycle model; of a space, an estimator fitted to that over the space's "
+            "subgraphs",
+            ""},
            {"estimator", "FILE", "fitted estimator (JSON) instead of --accelerator", ""}}};
 }
 
@@ -106,7 +109,7 @@ std::optional<Estimator> make_estimator(const Arguments& arguments,
   if (estimator) return Estimator::load(*estimator);
   if (!accelerator) return std::nullopt;
   const Accelerator hardware = Accelerator::load(*accelerator);
-  return fit_from_networks(hardware, networks());
+  return networks ? fit_from_networks(hardware, networks()) : Estimator::of_cycle_model(hardware);
 }
 
 OptionGroup score_options() {

@@ -24,7 +24,9 @@ OptionGroup output_options();
 
 class Output {
  public:
-  explicit Output(const Arguments& arguments);
+  // `usual` is the format where neither --format nor the ending of --out says one: without it, a table on a
+  // terminal and CSV elsewhere.
+  explicit Output(const Arguments& arguments, std::optional<Format> usual = std::nullopt);
 
   Format format() const { return format_; }
   // --out, or "-".
@@ -47,7 +49,8 @@ class Output {
 std::vector<Network> sample_networks(const Space& space, int count);
 
 OptionGroup estimator_options();
-// From --estimator, or fitted to --accelerator's cycle model over `networks`; nullopt when neither is given.
+// From --estimator, or fitted to --accelerator's cycle model over `networks`, or, without `networks`, that
+// cycle model itself; nullopt when neither option is given.
 std::optional<Estimator> make_estimator(const Arguments& arguments,
                                         const std::function<std::vector<Network>()>& networks);
 

@@ -10,7 +10,9 @@
 #include "terminal.hpp"
 #include "workload.hpp"
 
+#include <functional>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -70,12 +72,10 @@ int run(const Arguments& arguments) {
   // So many rows are read and written at a time.
   constexpr std::size_t window = 512;
   std::vector<Item> items = workload.next(window);
-  const auto estimator = make_estimator(arguments, [&] {
-    if (workload.space() != nullptr) return sample_networks(*workload.space(), 300);
-    std::vector<Network> networks;
-    networks.push_back(canonical(workload.network(items[0])));
-    return networks;
-  });
+  // A single network has no others that it should be comparable with: the cycle model says it directly.
+  std::function<std::vector<Network>()> networks;
+  if (workload.space() != nullptr) networks = [&] { return sample_networks(*workload.space(), 300); };
+  const auto estimator = make_estimator(arguments, networks);
   if (!estimator) {
     throw InputError(
         "assay estimate: say for which hardware, with --accelerator FILE or --estimator FILE. "
@@ -154,10 +154,11 @@ Command estimate_command() {
           .description =
               "Predicts latency by regression over the subgraphs that the accelerator runs as one. The 90 % "
               "interval\n"
-              "covers the regression's error on what it was fitted to; with --accelerator that is the file's "
+              "covers the regression's error on what it was fitted to. With --accelerator that is the file's "
               "cycle\n"
-              "model, so the interval says nothing about how well the file describes real hardware. "
-              "\"extrapolated\"\n"
+              "model (a network file gets that model's own figures), so the interval says nothing about how "
+              "well\n"
+              "the file describes real hardware. \"extrapolated\"\n"
               "says that a subgraph lies outside of what was measured. Peak memory follows the accelerator "
               "file.\n"
               "params and macs count what is declared, dead branches included.",

@@ -13,13 +13,14 @@ namespace {
 namespace fs = std::filesystem;
 
 // Options that name files which are replaced or, by assay measure, continued.
-constexpr std::array outputs = {"out",         "networks-out", "predictions", "save-estimator",
-                                "fit-weights", "save-model",   "out-network"};
+constexpr std::array outputs = {"out",         "networks-out", "predictions",   "save-estimator",
+                                "fit-weights", "save-model",   "out-network",   "junit",
+                                "markdown",    "json",         "benchmark-json"};
 // Options that name files which are read; a cache or a journal is written too, but not with results.
-constexpr std::array inputs = {"accelerator", "cache",          "candidates", "checkpoint",
-                               "device",      "estimator",      "known",      "rank-weights",
-                               "reference",   "reference-file", "run"};
-constexpr std::array input_lists = {"measurements", "space"};
+constexpr std::array inputs = {"baseline",     "budget",     "cache",          "candidates",
+                               "input",        "checkpoint", "device",         "known",
+                               "rank-weights", "reference",  "reference-file", "run"};
+constexpr std::array input_lists = {"accelerator", "estimator", "measurements", "space"};
 
 struct File {
   std::string what;  // "--measurements"

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace assay {
 namespace {
@@ -16,17 +17,47 @@ std::int64_t peak_of(MemoryGraph& graph) {
   return peak;
 }
 
+// What is alive while step number `position` of the order runs.
+std::vector<LiveTensor> live_at(const MemoryGraph& graph, std::span<const std::int32_t> order,
+                                std::int32_t position) {
+  const auto step_at = [&](std::int32_t i) { return order.empty() ? i : order[static_cast<std::size_t>(i)]; };
+  const std::int32_t current = step_at(position);
+  std::vector<std::int32_t> uses_left = graph.uses;  // before the step runs
+  for (std::int32_t i = 0; i < position; ++i)
+    for (const MemoryGraph::Read& read : graph.reads(step_at(i))) --uses_left[read.step];
+  const auto is_operand = [&](std::int32_t step) {
+    return std::ranges::any_of(graph.reads(current),
+                               [&](const MemoryGraph::Read& read) { return read.step == step; });
+  };
+  std::vector<LiveTensor> alive;
+  for (std::int32_t i = 0; i < position; ++i) {
+    const std::int32_t step = step_at(i);
+    if (uses_left[step] == 0 || graph.steps[step].bytes == 0) continue;
+    alive.push_back({graph.steps[step].last, graph.steps[step].bytes,
+                     is_operand(step) ? LiveTensor::Role::operand : LiveTensor::Role::waiting});
+  }
+  const MemoryGraph::Step& step = graph.steps[current];
+  const std::int64_t fresh =
+      graph.fresh_bytes(current, [&](std::int32_t u) { return uses_left[u] == 1; }) - step.scratch;
+  alive.push_back({step.last, fresh, LiveTensor::Role::result});
+  if (step.scratch > 0) alive.push_back({step.op, step.scratch, LiveTensor::Role::scratch});
+  return alive;
+}
+
 MemoryProfile profile_of(MemoryGraph& graph, std::span<const std::int32_t> order) {
   MemoryProfile profile;
   profile.steps.reserve(graph.steps.size());
+  std::int32_t peak = 0;
   graph.walk(order, [&](std::int32_t index, std::int64_t live) {
     const MemoryGraph::Step& step = graph.steps[index];
-    profile.steps.push_back({step.op, step.last, live});
     if (live > profile.peak_bytes) {
       profile.peak_bytes = live;
       profile.peak_op = step.op;
+      peak = static_cast<std::int32_t>(profile.steps.size());
     }
+    profile.steps.push_back({step.op, step.last, live});
   });
+  profile.peak = live_at(graph, order, peak);
   return profile;
 }
 

@@ -63,10 +63,24 @@ struct MemoryStep {
   std::int64_t live_bytes = 0;
 };
 
+// What takes memory while a step runs.
+struct LiveTensor {
+  enum class Role : std::uint8_t {
+    operand,  // the step reads it
+    waiting,  // a later step reads it
+    result,   // the step makes it; 0 bytes where it is written over operands
+    scratch,  // of the step
+  };
+  OpId op = 0;  // whose output it is; scratch: the step's
+  std::int64_t bytes = 0;
+  Role role = Role::operand;
+};
+
 struct MemoryProfile {
   std::int64_t peak_bytes = 0;
   OpId peak_op = 0;               // MemoryStep::op of the (first) step at the peak
   std::vector<MemoryStep> steps;  // in the order in which they run; flattening is no step
+  std::vector<LiveTensor> peak;   // in the order in which they are made; their sum is the peak of activations
 };
 
 MemoryProfile memory_profile(const Network& network, const MemoryPolicy& policy,

@@ -1,0 +1,102 @@
+// A check's result for CI systems: JUnit XML and GitHub's workflow commands.
+#include "assay/base/text.hpp"
+#include "assay/check/check_report.hpp"
+#include "assay/report/escape.hpp"
+#include "assay/report/junit.hpp"
+
+#include "finding_text.hpp"
+
+#include <fmt/format.h>
+
+namespace assay {
+namespace {
+
+std::string details_of(const Finding& finding) {
+  if (!is_violated(finding)) return "";
+  std::string text = finding.reason + "\n";
+  if (!finding.causes.empty()) text += cause_table(finding).to_text();
+  return text;
+}
+
+TestCase to_case(const Finding& finding) {
+  TestCase test{.group = finding.target.empty() ? finding.model
+                                                : fmt::format("{} on {}", finding.model, finding.target),
+                .name = fmt::format("{} {}{}", metric_text(finding.limit), limit_text(finding.limit),
+                                    finding.limit.severity == Severity::warn ? " (warn)" : ""),
+                .message = sentence(finding),
+                .details = details_of(finding)};
+  switch (finding.verdict) {
+    case LimitVerdict::pass:
+      break;
+    case LimitVerdict::unchecked:
+      test.outcome = TestCase::Outcome::skipped;
+      break;
+    case LimitVerdict::warn:
+    case LimitVerdict::accepted:  // JUnit knows no warnings
+      test.details = fmt::format("{}: {}\n{}", verdict_text(finding.verdict), test.message, test.details);
+      break;
+    case LimitVerdict::fail:
+      test.outcome = TestCase::Outcome::failed;
+      break;
+  }
+  return test;
+}
+
+// The parts that tell most, in one line.
+std::string responsible(const Finding& finding) {
+  constexpr std::size_t most = 3;
+  const Table table = cause_table(finding);
+  std::vector<std::string> lines;
+  for (std::size_t i = 0; i < table.rows.size() && i < most; ++i) {
+    std::vector<std::string> words;
+    for (const Cell& cell : table.rows[i])
+      if (const std::string text = readable(cell, Style::text); !text.empty()) words.push_back(text);
+    lines.push_back(join(words, "  "));
+  }
+  return join(lines, "\n");
+}
+
+}  // namespace
+
+std::string check_junit(const CheckReport& report) {
+  std::vector<TestSuite> suites;
+  for (const Finding& finding : report.findings) {
+    if (suites.empty() || suites.back().name != finding.model)
+      suites.push_back({.name = finding.model, .cases = {}});
+    suites.back().cases.push_back(to_case(finding));
+  }
+  if (!report.problems.empty()) suites.push_back({.name = "models that cannot be checked", .cases = {}});
+  for (const std::string& problem : report.problems)
+    suites.back().cases.push_back({.group = report.budget,
+                                   .name = problem,
+                                   .outcome = TestCase::Outcome::error,
+                                   .message = problem,
+                                   .details = problem});
+  return to_junit("assay check", suites);
+}
+
+std::string check_annotations(const CheckReport& report, const std::string& budget_path) {
+  std::string text;
+  for (const Finding& finding : report.findings) {
+    if (finding.verdict != LimitVerdict::fail && finding.verdict != LimitVerdict::warn) continue;
+    std::string message =
+        fmt::format("{}: {}.\n{}", subject_text(finding), sentence(finding), finding.reason);
+    if (!finding.causes.empty()) message += "\n" + responsible(finding);
+    text += fmt::format(
+        "::{} file={},line={},col={},title={}::{}\n",
+        finding.verdict == LimitVerdict::fail ? "error" : "warning", workflow_property(budget_path),
+        finding.limit.place.line, finding.limit.place.column,
+        workflow_property(fmt::format("{} of {}", metric_text(finding.limit), subject_text(finding))),
+        workflow_message(message));
+  }
+  const auto add = [&](const char* level, const std::vector<std::string>& sentences) {
+    for (const std::string& sentence : sentences)
+      text += fmt::format("::{} file={}::{}\n", level, workflow_property(budget_path),
+                          workflow_message(sentence));
+  };
+  add("error", report.problems);
+  add("warning", report.notes);
+  return text;
+}
+
+}  // namespace assay

@@ -1,0 +1,135 @@
+#include "finding_text.hpp"
+
+#include "assay/base/text.hpp"
+
+#include "metric_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace assay {
+namespace {
+
+std::string was(const std::string& now, const std::string& before) {
+  return before.empty() ? now : fmt::format("{} (was {})", now, before);
+}
+
+std::string lanes_text(const Cause& cause) {
+  if (!cause.lane_efficiency) return "";
+  const auto percent_text = [](double share) { return fmt::format("{:.0f}%", 100 * share); };
+  const std::string now = percent_text(*cause.lane_efficiency);
+  if (!cause.lane_efficiency_before) return now;
+  const std::string before = percent_text(*cause.lane_efficiency_before);
+  return before == now ? now : fmt::format("{} → {}", before, now);
+}
+
+std::string kind_text(Cause::Kind kind) {
+  return kind == Cause::Kind::added ? "new" : kind == Cause::Kind::gone ? "gone" : "";
+}
+
+}  // namespace
+
+std::string metric_text(const Limit& limit) {
+  return std::string(metric_title(limit.metric)) + (limit.upper_bound ? " (upper bound)" : "");
+}
+
+std::string limit_text(const Limit& limit) {
+  switch (limit.kind) {
+    case Limit::Kind::most:
+      return "≤ " + metric_text(limit.metric, limit.amount);
+    case Limit::Kind::least:
+      return "≥ " + metric_text(limit.metric, limit.amount);
+    case Limit::Kind::regression:
+      break;
+  }
+  return fmt::format("≤ +{:.4g} %", limit.amount);
+}
+
+std::string subject_text(const Finding& finding) {
+  return finding.target.empty() ? finding.model : fmt::format("{} on {}", finding.model, finding.target);
+}
+
+std::string sentence(const Finding& f) {
+  const std::string metric = metric_text(f.limit);
+  if (!f.allowed)
+    return fmt::format("{} {}, not compared: {}", metric, metric_text(f.limit.metric, f.value), f.reason);
+  const bool regression = f.limit.kind == Limit::Kind::regression;
+  const ComparedTexts texts = compared_texts(f.limit.metric, f.value, regression ? *f.baseline : *f.allowed);
+  if (regression) {
+    const std::string change =
+        f.change_percent() ? percent_change_text(*f.change_percent()) : std::string("more");
+    return fmt::format("{} {} is {} against the baseline's {}, and {:.4g} % are allowed", metric, texts.value,
+                       change, texts.other, f.limit.amount);
+  }
+  if (!is_violated(f)) return fmt::format("{} {}, limit {}", metric, texts.value, texts.other);
+  const bool least = f.limit.kind == Limit::Kind::least;
+  const auto headroom = f.headroom_percent();
+  std::string excess = percent_change_text(std::abs(headroom.value_or(0))).substr(1);
+  if (!headroom) excess = "";
+  return fmt::format("{} {} is {}{} its limit of {}", metric, texts.value, excess.empty() ? "" : excess + " ",
+                     least ? "below" : "above", texts.other);
+}
+
+std::string verdict_text(LimitVerdict verdict) {
+  constexpr std::array<std::string_view, 5> texts = {"ok", "not checked", "accepted", "warning", "EXCEEDED"};
+  return std::string(texts[static_cast<std::size_t>(verdict)]);
+}
+
+std::string place_text(const std::string& file, const Finding& finding) {
+  return fmt::format("{}:{}", file, finding.limit.place.line);
+}
+
+bool is_violated(const Finding& finding) {
+  return finding.verdict == LimitVerdict::warn || finding.verdict == LimitVerdict::fail ||
+         finding.verdict == LimitVerdict::accepted;
+}
+
+std::vector<Violation> violations_of(const CheckReport& report) {
+  std::vector<Violation> violations;
+  for (const Finding& finding : report.findings) {
+    if (!is_violated(finding)) continue;
+    const auto same = std::ranges::find_if(violations, [&](const Violation& violation) {
+      const Finding& other = *violation.front();
+      return other.model == finding.model && other.target == finding.target &&
+             other.limit.metric == finding.limit.metric;
+    });
+    if (same != violations.end()) {
+      same->push_back(&finding);
+    } else {
+      violations.push_back({&finding});
+    }
+  }
+  return violations;
+}
+
+Table cause_table(const Finding& finding) {
+  const bool memory = finding.limit.metric == CheckMetric::peak_memory_bytes;
+  const bool latency = finding.limit.metric == CheckMetric::latency_ms;
+  const bool change = std::ranges::any_of(
+      finding.causes, [](const Cause& cause) { return cause.kind != Cause::Kind::present; });
+  Table table{.columns = {{"amount", change ? "change" : "takes", Style::number},
+                          {"share_percent", change ? "of the growth" : "share", Style::number},
+                          {"kind", change ? " " : "", Style::text},
+                          {"name", memory ? "tensor" : "operator", Style::text},
+                          {"shape", latency ? "subgraph" : "shape", Style::text},
+                          {"lanes", latency ? "lanes" : "", Style::text},
+                          {"note",
+                           memory    ? "why it is alive"
+                           : latency ? "what would make it faster"
+                                     : "",
+                           Style::text}},
+              .rows = {}};
+  for (const Cause& cause : finding.causes) {
+    table.rows.push_back({change ? change_text(finding.limit.metric, cause.amount)
+                                 : metric_text(finding.limit.metric, cause.amount),
+                          cause.share_percent > 0 ? fmt::format("{:.0f} %", cause.share_percent) : "",
+                          kind_text(cause.kind), was(cause.name, cause.name_before),
+                          was(cause.shape, cause.shape_before), lanes_text(cause), cause.note});
+  }
+  return table;
+}
+
+}  // namespace assay

@@ -1,0 +1,69 @@
+// A check's result as a comment on a pull request: what is wrong at the top, everything else folded.
+#include "assay/check/check_report.hpp"
+#include "assay/report/escape.hpp"
+
+#include "finding_text.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace assay {
+namespace {
+
+// Columns without a heading are left out, as for a terminal.
+std::string markdown_table(const Table& table) {
+  std::vector<std::size_t> shown;
+  for (std::size_t c = 0; c < table.columns.size(); ++c)
+    if (!table.columns[c].heading.empty()) shown.push_back(c);
+  std::string text = "|", rule = "|";
+  for (const std::size_t c : shown) {
+    text += fmt::format(" {} |", markdown_text(table.columns[c].heading));
+    rule += table.columns[c].style == Style::text ? " --- |" : " ---: |";
+  }
+  text += "\n" + rule + "\n";
+  for (const auto& row : table.rows) {
+    text += "|";
+    for (const std::size_t c : shown)
+      text += fmt::format(" {} |", markdown_text(readable(row[c], table.columns[c].style)));
+    text += "\n";
+  }
+  return text;
+}
+
+std::string bullets(const std::vector<std::string>& sentences) {
+  std::string text;
+  for (const std::string& sentence : sentences) text += fmt::format("- {}\n", markdown_text(sentence));
+  return text;
+}
+
+std::string title_of(const CheckReport& report) {
+  if (report.count(LimitVerdict::fail) > 0) return "Model budgets: exceeded";
+  if (!report.problems.empty()) return "Model budgets: not all models could be checked";
+  return report.count(LimitVerdict::warn) > 0 ? "Model budgets: kept, with warnings" : "Model budgets: kept";
+}
+
+}  // namespace
+
+std::string check_markdown(const CheckReport& report) {
+  // The mark lets a bot find its earlier comment.
+  std::string text = fmt::format("<!-- assay check -->\n### {}\n\n{}\n", title_of(report),
+                                 markdown_text(check_verdict(report)));
+  if (!report.problems.empty()) text += "\n" + bullets(report.problems);
+  for (const Violation& violation : violations_of(report)) {
+    text += "\n";
+    for (const Finding* finding : violation)
+      text += fmt::format("- **{}**: {}: {}.\n", verdict_text(finding->verdict),
+                          markdown_text(subject_text(*finding)), markdown_text(sentence(*finding)));
+    const Finding& first = *violation.front();
+    text += fmt::format("\n{}\n", markdown_text(first.reason));
+    if (!first.causes.empty()) text += "\n" + markdown_table(cause_table(first));
+  }
+  if (!report.notes.empty()) text += "\n" + bullets(report.notes);
+  if (!report.findings.empty())
+    text += fmt::format("\n<details><summary>All {} limits</summary>\n\n{}\n</details>\n",
+                        report.findings.size(), markdown_table(check_table(report, true)));
+  return text;
+}
+
+}  // namespace assay

@@ -1,0 +1,290 @@
+#include "assay/base/error.hpp"
+#include "assay/base/file.hpp"
+#include "assay/check/check.hpp"
+#include "assay/check/check_report.hpp"
+#include "assay/network/network.hpp"
+
+#include "commands.hpp"
+#include "common.hpp"
+#include "interrupt.hpp"
+#include "model_file.hpp"
+#include "score_percentile.hpp"
+#include "score_service.hpp"
+#include "terminal.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string folder_of(const std::string& path) {
+  const fs::path parent = fs::path(path).parent_path();
+  std::error_code none;  // a folder that is not there is reported where the file is read
+  return fs::weakly_canonical(parent.empty() ? "." : parent, none).string();
+}
+
+// What reports and baselines call a model: its path as seen from the budget file, wherever both lie. A link
+// goes by its own name.
+std::string model_name(const std::string& path, const std::string& budget_folder) {
+  const fs::path absolute = fs::path(folder_of(path)) / fs::path(path).filename();
+  return absolute.lexically_relative(budget_folder).generic_string();
+}
+
+std::vector<TargetFile> targets_of(const Arguments& arguments) {
+  std::vector<TargetFile> targets;
+  for (const std::string& path : arguments.list("accelerator")) targets.push_back({path, false});
+  for (const std::string& path : arguments.list("estimator")) targets.push_back({path, true});
+  return targets;
+}
+
+// Each file is read once, when the first model needs it.
+class Targets {
+ public:
+  const CheckTarget& of(const TargetFile& file) {
+    const std::string name = target_name(file);
+    const auto found = by_name_.find(name);
+    return found != by_name_.end() ? found->second : by_name_.emplace(name, load_target(file)).first->second;
+  }
+
+ private:
+  std::map<std::string, CheckTarget> by_name_;
+};
+
+std::string known_patterns(const BudgetFile& budget) {
+  std::vector<std::string> patterns;
+  for (const BudgetEntry& entry : budget.entries)
+    patterns.insert(patterns.end(), entry.models.begin(), entry.models.end());
+  return fmt::format("\"{}\"", fmt::join(patterns, "\", \""));
+}
+
+class Check {
+ public:
+  explicit Check(const Arguments& arguments)
+      : arguments_(arguments),
+        quiet_(arguments.flag("quiet")),
+        budget_path_(arguments.required_text("budget")),
+        budget_folder_(folder_of(budget_path_)),
+        budget_(BudgetFile::load(budget_path_)),
+        percentiles_(arguments, quiet_) {
+    complete_targets(budget_, targets_of(arguments));
+    report_.budget = fs::path(budget_path_).filename().string();
+    const auto path = arguments.text("baseline");
+    updates_baseline_ = arguments.flag("update-baseline");
+    if (updates_baseline_ && !path)
+      throw InputError("assay check: --update-baseline needs to know which file. Add --baseline FILE.");
+    if (!path) return;
+    std::error_code none;  // what cannot be looked at fails when it is read
+    if (fs::exists(*path, none)) {
+      baseline_ = CostBaseline::load(*path);
+    } else if (!updates_baseline_) {
+      throw InputError(fmt::format(
+          "{}: there is no such baseline. Make it with --update-baseline, or leave --baseline out.", *path));
+    }
+  }
+
+  // A model that cannot be checked does not keep the others from it.
+  void add(const std::string& path) {
+    const std::string name = model_name(path, budget_folder_);
+    if (!names_.insert(name).second) return;
+    try {
+      check(path, name);
+    } catch (const InputError& error) {
+      report_.problems.emplace_back(error.what());
+    }
+  }
+
+  void finish() {
+    for (const BudgetEntry& entry : budget_.entries) {
+      if (std::ranges::any_of(names_, [&](const std::string& name) { return matches(entry, name); }))
+        continue;
+      report_.notes.push_back(
+          fmt::format("{}:{}: no model was given that \"{}\" matches; these limits were not "
+                      "checked.",
+                      report_.budget, entry.place.line, fmt::join(entry.models, "\", \"")));
+    }
+    if (updates_baseline_) write_baseline();
+  }
+
+  const CheckReport& report() const { return report_; }
+  const std::vector<ModelCosts>& models() const { return models_; }
+  const std::string& budget_path() const { return budget_path_; }
+  const InterruptGuard& interrupt() const { return interrupt_; }
+
+ private:
+  void check(const std::string& path, const std::string& name) {
+    std::vector<const CheckTarget*> targets;
+    std::set<std::string> spaces;
+    bool matched = false;
+    for (const BudgetEntry& entry : budget_.entries) {
+      if (!matches(entry, name)) continue;
+      matched = true;
+      for (const TargetFile& file : entry.targets) {
+        const CheckTarget* target = &targets_.of(file);
+        if (std::ranges::find(targets, target) == targets.end()) targets.push_back(target);
+      }
+      for (const Limit& limit : entry.limits)
+        if (limit.metric == CheckMetric::score_percentile) spaces.insert(limit.space);
+    }
+    if (!matched)
+      throw InputError(fmt::format("{}: no limit applies to it. {} has limits for {}. Add a [[check]].", name,
+                                   report_.budget, known_patterns(budget_)));
+    const ModelFile model = load_model(path);
+    if (!quiet_)
+      for (const std::string& text : model.notes) note(text);
+    CheckedModel checked{.costs = measure_model(model.network, name, targets),
+                         .score_percentiles = {},
+                         .baseline = baseline_ ? baseline_->find(name) : nullptr,
+                         .baseline_given = arguments_.flag("baseline")};
+    for (const std::string& space : spaces)
+      checked.score_percentiles[space] = percentiles_.of(model.network, space, interrupt_.token());
+    judge(budget_, checked, targets, updates_baseline_, report_);
+    models_.push_back(std::move(checked.costs));
+  }
+
+  // Models that were not given keep what the baseline has of them.
+  void write_baseline() const {
+    CostBaseline updated = baseline_.value_or(CostBaseline{});
+    for (const ModelCosts& model : models_) updated.models.insert_or_assign(model.model, model);
+    write_file(*arguments_.text("baseline"), updated.to_json());
+  }
+
+  const Arguments& arguments_;
+  bool quiet_;
+  std::string budget_path_, budget_folder_;
+  BudgetFile budget_;
+  ScorePercentiles percentiles_;
+  InterruptGuard interrupt_;
+  std::optional<CostBaseline> baseline_;
+  bool updates_baseline_ = false;
+  Targets targets_;
+  std::set<std::string> names_;
+  CheckReport report_;
+  std::vector<ModelCosts> models_;
+};
+
+void write_results(const Output& output, const CheckReport& report) {
+  switch (output.format()) {
+    case Format::table: {
+      const int width = output.path() == "-" ? terminal_width() : 0;
+      return output.write(check_table(report, true).to_text(width, output.path() == "-" && use_colour()) +
+                          check_text(report, width));
+    }
+    case Format::csv:
+      return output.write(check_table(report, false));
+    case Format::json:
+      return output.write(check_json(report));
+  }
+}
+
+int run(const Arguments& arguments) {
+  // Logs of CI systems are read by people.
+  const Output output(arguments, Format::table);
+  if (arguments.positionals().empty())
+    throw InputError("assay check: name the models, as .json or .onnx files. See: assay check --help");
+  const bool annotates = arguments.flag("github");
+  if (annotates && output.format() != Format::table && output.path() == "-")
+    throw InputError(
+        "assay check: --github and the results as CSV or JSON would both go to standard output. Give the "
+        "results "
+        "a file with --out, or leave --format out.");
+  Check check(arguments);
+  try {
+    for (const std::string& model : arguments.positionals()) check.add(model);
+  } catch (const ScorePercentiles::Interrupted&) {
+    return 130;
+  }
+  check.finish();
+  const CheckReport& report = check.report();
+  // Files first: what a CI step prints is of no use where its report is missing.
+  const auto write_to = [&](const char* option, auto&& text) {
+    if (const auto path = arguments.text(option)) write_file(*path, text());
+  };
+  write_to("junit", [&] { return check_junit(report); });
+  write_to("markdown", [&] { return check_markdown(report); });
+  write_to("json", [&] { return check_json(report); });
+  write_to("benchmark-json", [&] { return check_benchmark_json(check.models()); });
+  write_results(output, report);
+  if (annotates) fmt::print("{}", check_annotations(report, check.budget_path()));
+  if (!output.quiet())
+    for (const std::string& text : report.notes) note(text);
+  for (const std::string& text : report.problems) note(text);
+  return report.exit_code();
+}
+
+}  // namespace
+
+Command check_command() {
+  return {
+      .name = "check",
+      .summary = "budgets for latency, memory and size, for a CI pipeline",
+      .positionals = "MODEL...",
+      .max_positionals = 100'000,
+      .description =
+          "Compares models with the limits of a budget file, and with a baseline:\n"
+          "\n"
+          "  accelerator = \"edge_npu_16.toml\"       # a list is possible, and estimator = \"fitted.json\"\n"
+          "\n"
+          "  [[check]]\n"
+          "  model = \"models/detector*.onnx\"        # as seen from the budget file; left out: every model\n"
+          "  latency_ms = 4.0                       # more is an error; also latency_us\n"
+          "  peak_memory_kib = { max = 512, max_regression_percent = 0 }      # also _bytes, _mib\n"
+          "  weight_mib = [{ max = 4 }, { max = 3.5, level = \"warn\" }]        # also _bytes, _kib\n"
+          "  params = { max_regression_percent = 5, level = \"warn\" }          # also macs\n"
+          "  score_percentile = { min = 50, space = \"mobilenetv2.toml\" }\n"
+          "\n"
+          "Every [[check]] that matches a model applies. latency_ms = { max = 4, bound = \"high\" } judges "
+          "the\n"
+          "upper end of a fitted estimator's interval. The score percentile is the share of a space's "
+          "random\n"
+          "candidates that the model's rank score beats; it alone executes the model.\n"
+          "A violated limit names the parts of the model to blame: those that changed since the baseline, "
+          "or\n"
+          "the largest. --update-baseline accepts regressions, and writes the baseline even where other "
+          "limits\n"
+          "are exceeded. A baseline that was made with another accelerator or estimator is not compared "
+          "with.\n"
+          "\n"
+          "Exit codes: 0 all limits hold or only warn, 1 a limit is exceeded, 2 a model or a file is "
+          "invalid\n"
+          "(the other models are checked nevertheless).",
+      .groups =
+          {{"Budget",
+            {{"budget", "FILE", "the limits (TOML)", ""},
+             {"baseline", "FILE", "what the models cost before (JSON), for max_regression_percent", ""},
+             {"update-baseline", "", "write what the models cost now to --baseline", ""},
+             {"accelerator", "LIST", "accelerator files for limits that name none, comma-separated", ""},
+             {"estimator", "LIST", "fitted estimators for limits that name none", ""}}},
+           {"Reports",
+            {{"junit", "FILE", "test results that CI systems show", ""},
+             {"markdown", "FILE", "a comment for a pull request", ""},
+             {"github", "", "annotations as workflow commands, on standard output behind the results", ""},
+             {"json", "FILE", "all results, as --format json prints them", ""},
+             {"benchmark-json", "FILE", "all values, for github-action-benchmark (customSmallerIsBetter)",
+              ""}}},
+           {"Score percentile",
+            {{"workers", "N", "threads; 0 is one per core. Results do not depend on it", "0"},
+             {"max-memory", "MIB", "what all threads together may use", ""},
+             {"reference-file", "FILE",
+              "where the scores of a space's random candidates are kept; beside the score cache when not "
+              "given",
+              ""}}},
+           cache_options(),
+           output_options()},
+      .example =
+          "  assay check models/*.onnx --budget budget.toml --baseline baseline.json\n"
+          "  assay check models/*.onnx --budget budget.toml --baseline baseline.json --update-baseline\n"
+          "  assay check models/*.onnx --budget budget.toml --github --markdown comment.md --junit junit.xml",
+      .run = run};
+}
+
+}  // namespace assay::cli
