@@ -350,6 +350,36 @@ aggregate = "concat"
   CHECK(space.decode(candidate_from_text(space, "", "test")).output_shape() == Shape{24, 32, 32});
 }
 
+TEST_CASE("layer norms, shuffles and every resize are blocks") {
+  const Space space = parse(R"toml(
+[[stage]]
+name = "stem"
+block = "conv"
+channels = 12
+[[stage]]
+name = "norm"
+block = "layer_norm"
+[[stage]]
+name = "shuffle"
+block = "channel_shuffle"
+groups = [2, 3]
+[[stage]]
+name = "up"
+block = "resize"
+scale = 2
+mode = ["nearest_floor", "bilinear_align_corners"]
+)toml");
+  const Network network =
+      space.decode(candidate_from_text(space, "shuffle.groups=3 up.mode=bilinear_align_corners", "test"));
+  CHECK(network.output_shape() == Shape{12, 64, 64});
+  CHECK(network.parameters() == 3 * 12 * 9 + 2 * 12 + 2 * 12);
+  const Operator& up = network.op(network.output());
+  CHECK(up.resize_mode == ResizeMode::bilinear_align_corners);
+  const Operator& shuffle = network.op(network.inputs(network.output())[0]);
+  CHECK(shuffle.kind == OpKind::channel_shuffle);
+  CHECK(shuffle.groups == 3);
+}
+
 TEST_CASE("a dense cell with a stride applies it to the edges from its input") {
   const Space space = parse(R"toml(
 [block.skip]

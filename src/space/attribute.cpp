@@ -111,7 +111,7 @@ std::vector<std::string> value_names(AttributeKind kind) {
     case Kind::stride_at:
       return {"first", "kernel"};
     case Kind::resize_mode:
-      return {"nearest", "bilinear"};
+      return {resize_mode_names().begin(), resize_mode_names().end()};
     case Kind::aggregate:
       return {"add", "concat", "multiply"};
     default:

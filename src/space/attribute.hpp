@@ -68,7 +68,7 @@ enum class AttributeKind : std::uint8_t {
   squeeze_excite,  // true or 1 (use se_ratio), false or 0, or the ratio itself
   se_from,         // "input" or "inner"
   stride_at,       // "first" or "kernel"
-  resize_mode,     // "nearest" or "bilinear"
+  resize_mode,     // as ResizeMode
   free,            // parameter of a user block: any number or text
   block,           // what a stage, node or edge is built of
   aggregate,       // "add", "concat" or "multiply"

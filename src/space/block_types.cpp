@@ -119,27 +119,23 @@ OpId build_slice(const BlockContext& b, OpId x) {
   return b.builder.add(op, {x}, "slice");
 }
 
-OpId build_plain(const BlockContext& b, OpId x, OpKind kind) {
+template <OpKind kind>
+OpId build_plain(const BlockContext& b, OpId x) {
   Operator op;
   op.kind = kind;
   return b.builder.add(op, {x}, to_string(kind));
 }
-OpId build_global_average_pool(const BlockContext& b, OpId x) {
-  return build_plain(b, x, OpKind::global_average_pool);
-}
-OpId build_global_max_pool(const BlockContext& b, OpId x) {
-  return build_plain(b, x, OpKind::global_max_pool);
-}
-OpId build_flatten(const BlockContext& b, OpId x) {
-  return build_plain(b, x, OpKind::flatten);
-}
-OpId build_softmax(const BlockContext& b, OpId x) {
-  return build_plain(b, x, OpKind::softmax);
+
+OpId build_channel_shuffle(const BlockContext& b, OpId x) {
+  Operator op;
+  op.kind = OpKind::channel_shuffle;
+  op.groups = b.integer(A::groups);
+  return b.builder.add(op, {x}, "shuffle");
 }
 
 OpId build_linear(const BlockContext& b, OpId x) {
   const Shape shape = b.builder.shape(x);
-  if (shape.height != 1 || shape.width != 1) x = build_flatten(b, x);
+  if (shape.height != 1 || shape.width != 1) x = build_plain<OpKind::flatten>(b, x);
   return b.builder.linear(x, b.channels, "linear", b.flag(A::bias));
 }
 
@@ -353,9 +349,9 @@ std::vector<BlockType> make_block_types() {
       {"max_pool", build_max_pool, true, true, false, kernel(3) + pool + normalised()},
       {"avg_pool", build_avg_pool, true, true, false,
        kernel(3) + Defaults{{A::count_include_pad, 0}} + pool + normalised()},
-      {"global_average_pool", build_global_average_pool, false, false, false, {}},
-      {"global_max_pool", build_global_max_pool, false, false, false, {}},
-      {"flatten", build_flatten, false, false, false, {}},
+      {"global_average_pool", build_plain<OpKind::global_average_pool>, false, false, false, {}},
+      {"global_max_pool", build_plain<OpKind::global_max_pool>, false, false, false, {}},
+      {"flatten", build_plain<OpKind::flatten>, false, false, false, {}},
       {"linear", build_linear, true, false, false, {{A::bias, 1}}},
       {"classifier", build_classifier, true, false, false, {{A::bias, 1}}},
       {"activation", build_activation, false, false, false,
@@ -364,7 +360,9 @@ std::vector<BlockType> make_block_types() {
       {"squeeze_excite", build_squeeze_excite, false, false, false, squeeze(kSeUsesRatio) + slope},
       {"resize", build_resize, false, false, false, extents},
       {"slice", build_slice, true, false, false, {{A::begin, 0}}},
-      {"softmax", build_softmax, false, false, false, {}},
+      {"softmax", build_plain<OpKind::softmax>, false, false, false, {}},
+      {"layer_norm", build_plain<OpKind::layer_norm>, false, false, false, {}},
+      {"channel_shuffle", build_channel_shuffle, false, false, false, {{A::groups, 2}}},
   };
 }
 
