@@ -59,6 +59,10 @@ TEST_CASE("fixed networks have their published parameters and operations") {
       {"efficientnet_b0", "", 5'288'548, 0},
       {"efficientnet_v2_s", "", 21'458'488, 0},
       {"wide_resnet", "", 36'479'194, 0},
+      {"shufflenet_v2", "width=x0.5", 1'366'792, 0},
+      {"shufflenet_v2", "width=x1.0", 2'278'604, 0},
+      {"shufflenet_v2", "width=x1.5", 3'503'624, 0},
+      {"shufflenet_v2", "width=x2.0", 7'393'996, 0},
   };
   for (const Published& network : networks) {
     CAPTURE(network.space);
