@@ -12,6 +12,7 @@ namespace {
 
 // Larger tensors cannot come from a meaningful image network; the limits keep all products inside 64 bits.
 constexpr std::int64_t max_extent = 1 << 20;
+constexpr float usual_epsilon = 1e-5F;          // Operator::parameter of norms
 constexpr std::int64_t max_features = 1 << 28;  // of a flattened tensor
 constexpr std::int64_t max_elements = std::int64_t{1} << 40;
 
@@ -252,6 +253,9 @@ OpId NetworkBuilder::add(const Operator& op, std::span<const OpId> inputs, std::
   const Shape out = ShapeInference(op, {in, inputs.size()}, scope_, name).infer();
 
   n.operators_.push_back(op);
+  // One way to write the default: equal networks are equal values.
+  const bool norm = op.kind == OpKind::batch_norm || op.kind == OpKind::layer_norm;
+  if (norm && op.parameter == usual_epsilon) n.operators_.back().parameter = 0;
   n.shapes_.push_back(out);
   n.edges_.insert(n.edges_.end(), inputs.begin(), inputs.end());
   n.first_edge_.push_back(static_cast<std::int32_t>(n.edges_.size()));

@@ -282,13 +282,10 @@ class Exporter {
 
   // Flat only where all inputs are: {batch, c} with {batch, c, h, w} would broadcast along the wrong axes.
   Value arithmetic(OpId id, const Operator& op) {
-    const std::size_t count = network_.inputs(id).size();
     const bool flat = all_flat(id);
-    const char* const type = op.kind == OpKind::multiply ? "Mul" : "Add";
-    std::string sum = flat ? input(id).name : image(id);
-    for (std::size_t i = 1; i < count; ++i)
-      sum = graph_.node(type, place(id), {sum, flat ? input(id, i).name : image(id, i)});
-    return {std::move(sum), flat};
+    std::vector<std::string> terms = inputs(id, flat);
+    const char* const type = op.kind == OpKind::multiply ? "Mul" : terms.size() == 2 ? "Add" : "Sum";
+    return {graph_.node(type, place(id), std::move(terms)), flat};
   }
 
   bool all_flat(OpId id) const {
@@ -297,12 +294,16 @@ class Exporter {
     return true;
   }
 
+  std::vector<std::string> inputs(OpId id, bool flat) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < network_.inputs(id).size(); ++i)
+      names.push_back(flat ? input(id, i).name : image(id, i));
+    return names;
+  }
+
   Value concat(OpId id) {
     const bool flat = all_flat(id);
-    std::vector<std::string> parts;
-    for (std::size_t i = 0; i < network_.inputs(id).size(); ++i)
-      parts.push_back(flat ? input(id, i).name : image(id, i));
-    std::string name = graph_.node("Concat", place(id), std::move(parts));
+    std::string name = graph_.node("Concat", place(id), inputs(id, flat));
     graph_.with("axis", std::int64_t{1});
     return {std::move(name), flat};
   }
@@ -318,15 +319,17 @@ class Exporter {
 
   std::string resize(OpId id, const Operator& op) {
     const Shape in = network_.shape(network_.inputs(id)[0]), out = network_.shape(id);
-    // The size comes out as floor(scale x size), in floats.
-    const auto scale = [](int from, int to) {
-      float s = static_cast<float>(to) / static_cast<float>(from);
-      while (std::floor(s * static_cast<float>(from)) < static_cast<float>(to)) s = std::nextafter(s, s + 1);
-      return s;
-    };
-    const std::array scales = {1.0F, 1.0F, scale(in.height, out.height), scale(in.width, out.width)};
-    std::string name =
-        graph_.node("Resize", place(id), {image(id), "", graph_.floats(place(id) + ".scales", {4}, scales)});
+    const std::array scales = {1.0F, 1.0F, static_cast<float>(out.height) / static_cast<float>(in.height),
+                               static_cast<float>(out.width) / static_cast<float>(in.width)};
+    // A rounded factor may miss the size, and the pixels at the edges between two.
+    const auto exact = [](float scale, int from, int to) { return double{scale} * from == to; };
+    std::vector<std::string> inputs = {image(id), ""};
+    if (exact(scales[2], in.height, out.height) && exact(scales[3], in.width, out.width)) {
+      inputs.push_back(graph_.floats(place(id) + ".scales", {4}, scales));
+    } else {
+      inputs.insert(inputs.end(), {"", sizes(id)});
+    }
+    std::string name = graph_.node("Resize", place(id), std::move(inputs));
     const bool nearest = op.resize_mode == ResizeMode::nearest || op.resize_mode == ResizeMode::nearest_floor;
     graph_.with("mode", nearest ? "nearest" : "linear");
     switch (op.resize_mode) {
@@ -346,15 +349,18 @@ class Exporter {
     return name;
   }
 
-  std::string zero(OpId id) {
+  std::string zero(OpId id) { return graph_.node("ConstantOfShape", place(id), {sizes(id)}); }
+
+  // The shape of the operator's output, {batch, channels, height, width}, whatever the batch is.
+  std::string sizes(OpId id) {
     const Shape out = network_.shape(id);
     const std::string& at = place(id);
     const std::string shape = graph_.node("Shape", at, {input(id).name});
     const std::string batch = graph_.node("Gather", at, {shape, shared_axes("batch_axis", {0})});
-    const std::string sizes = graph_.node(
+    std::string name = graph_.node(
         "Concat", at, {batch, graph_.integers(at + ".sizes", {out.channels, out.height, out.width})});
     graph_.with("axis", std::int64_t{0});
-    return graph_.node("ConstantOfShape", at, {sizes});
+    return name;
   }
 
   std::string shuffle(OpId id, const Operator& op) {
