@@ -367,4 +367,9 @@ TEST_CASE("what does not fit together is refused before anything runs") {
   const OpId output = builder.add(softmax, {logits}, "softmax");
   const Network soft = std::move(builder).finish(output);
   check_mentions(message_of([&] { train(soft, set, options); }), {"soft", "softmax", "remove it"});
+  NetworkBuilder two({1, 10, 10}, "two");
+  const OpId classes = two.linear(two.global_average_pool(0, "pool"), 3, "linear");
+  const OpId all = two.add({.kind = OpKind::outputs}, {classes, classes}, "outputs");
+  const Network several = std::move(two).finish(all);
+  check_mentions(message_of([&] { train(several, set, options); }), {"two", "several outputs", "Leave"});
 }

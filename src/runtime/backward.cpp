@@ -142,58 +142,52 @@ BufferId Backward::gathered(OpId tensor, const Extent& extent, std::optional<Act
 }
 
 void Backward::emit(const Group& group) {
-  if (group.kind == OpKind::transposed_convolution) return emit_transposed(group);
-  if (group.kind == OpKind::convolution || group.kind == OpKind::linear) return emit_contraction(group);
-  if (group.kind == OpKind::add) return emit_affine_sum(group);
+  switch (group.kind) {
+    case OpKind::convolution:
+    case OpKind::transposed_convolution:
+    case OpKind::linear:
+      return emit_contraction(group);
+    case OpKind::add:
+      return emit_affine_sum(group);
+    default:
+      break;
+  }
   const BufferId dy = gathered(group.output, extent_of(group.output), std::nullopt, no_buffer);
   if (group.kind == OpKind::layer_norm) return emit_layer_norm(group, dy);
   emit_other(group, dy);
 }
 
+// A transposed convolution and the convolution that it is the gradient of change places.
 void Backward::emit_contraction(const Group& group) {
   const Contraction c = l_.contraction_of(group);
+  const bool transposed = group.kind == OpKind::transposed_convolution;
   const OpId source = group.inputs[0].source;
-  const BufferId dy = gathered(group.output, c.out, l_.activation_of(group), l_.blocked(group.output).buffer);
+  const BufferId dy = gathered(group.output, extent_of(group.output), l_.activation_of(group),
+                               l_.blocked(group.output).buffer);
   const OperatorParameters& p = l_.parameters(group.op);
   if (wanted(source)) {
     const BufferId weights = program_.batch_buffer(0);
     const BufferId dx = contribute(source);
-    program_.emit(group.op,
-                  make_contraction_data_gradient(c, {.dx = dx, .dy = dy, .weights = weights}, *p.weight),
-                  {{dy}, {dx, weights}});
+    std::unique_ptr<Kernel> kernel =
+        transposed ? make_contraction(c, {.x = dy, .y = dx, .weights = weights}, *p.weight, nullptr, {})
+                   : make_contraction_data_gradient(c, {.dx = dx, .dy = dy, .weights = weights}, *p.weight);
+    program_.emit(group.op, std::move(kernel), {{dy}, {dx, weights}});
   }
   if (!l_.options().weight_gradients) return;
   // Weight gradients need the whole batch. They wait until the segment that computes this operator's data
   // gradient and what follows from it image by image has ended.
   if (!deferred_.empty()) emit_deferred();
   const BufferId x = l_.input_of(c, group).buffer;
-  deferred_.push_back([this, c, x, dy, p, op = group.op] {
-    program_.emit(op, make_contraction_weight_gradient(c, {.x = x, .dy = dy}, *p.weight, p.bias),
-                  {.reads = {x, dy}, .writes = {}, .scope = Program::Scope::whole_batch});
-  });
-}
-
-void Backward::emit_transposed(const Group& group) {
-  const Contraction c = l_.contraction_of(group);
-  const OpId source = group.inputs[0].source;
-  const BufferId dy = gathered(group.output, c.in, l_.activation_of(group), l_.blocked(group.output).buffer);
-  const OperatorParameters& p = l_.parameters(group.op);
-  if (wanted(source)) {
-    const BufferId weights = program_.batch_buffer(0);
-    const BufferId dx = contribute(source);
-    program_.emit(group.op,
-                  make_contraction(c, {.x = dy, .y = dx, .weights = weights}, *p.weight, nullptr, {}),
-                  {{dy}, {dx, weights}});
-  }
-  if (!l_.options().weight_gradients) return;
-  if (!deferred_.empty()) emit_deferred();
-  const BufferId x = l_.blocked(source).buffer;
-  deferred_.push_back([this, c, x, dy, p, op = group.op] {
-    const auto whole = Program::Scope::whole_batch;
-    program_.emit(op, make_contraction_weight_gradient(c, {.x = dy, .dy = x}, *p.weight, nullptr),
-                  {.reads = {x, dy}, .writes = {}, .scope = whole});
-    if (p.bias == nullptr) return;
-    program_.emit(op, make_bias_gradient(dy, c.in, *p.bias), {.reads = {dy}, .writes = {}, .scope = whole});
+  deferred_.push_back([this, c, x, dy, p, transposed, op = group.op] {
+    const auto emit_whole = [&](std::unique_ptr<Kernel> kernel) {
+      program_.emit(op, std::move(kernel),
+                    {.reads = {x, dy}, .writes = {}, .scope = Program::Scope::whole_batch});
+    };
+    if (!transposed) {
+      return emit_whole(make_contraction_weight_gradient(c, {.x = x, .dy = dy}, *p.weight, p.bias));
+    }
+    emit_whole(make_contraction_weight_gradient(c, {.x = dy, .dy = x}, *p.weight, nullptr));
+    if (p.bias != nullptr) emit_whole(make_bias_gradient(dy, c.in, *p.bias));
   });
 }
 

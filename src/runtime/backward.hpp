@@ -26,7 +26,6 @@ class Backward {
   void find_wanted();
   void emit(const Group& group);
   void emit_contraction(const Group& group);
-  void emit_transposed(const Group& group);
   void emit_affine_sum(const Group& group);
   void emit_layer_norm(const Group& group, BufferId dy);
   void emit_other(const Group& group, BufferId dy);

@@ -75,6 +75,10 @@ void check_network(const Network& network, const Dataset& dataset) {
               "The network \"{}\" ends with a softmax. The training loss applies its own: remove it from the "
               "network.",
               network.title()));
+  require(network.op(network.output()).kind != OpKind::outputs,
+          fmt::format("The network \"{}\" has several outputs, but the training loss compares one with the "
+                      "labels. Leave the others out.",
+                      network.title()));
 }
 
 int team_size(int workers) {
