@@ -51,7 +51,7 @@ std::string to_text(const ModelCosts& costs) {
   constexpr std::string_view indent = "      ";
   std::vector<ordered_json> operators;
   for (const OperatorCost& o : costs.operators)
-    operators.push_back({o.name, o.kind, o.shape, o.params, o.macs});
+    operators.push_back({o.name, o.operation, o.sizes, o.params, o.macs});
   std::vector<std::string> targets;
   for (const TargetCosts& target : costs.targets)
     targets.push_back(fmt::format("{}  {}: {}", indent, row(target.target), to_text(target)));
@@ -137,8 +137,8 @@ ModelCosts read_model(const std::string& name, const json& file) {
   for (const json& o : array_of(file.at("operators"))) {
     row_of(o, 5);
     costs.operators.push_back({.name = o[0].get<std::string>(),
-                               .kind = o[1].get<std::string>(),
-                               .shape = o[2].get<std::string>(),
+                               .operation = o[1].get<std::string>(),
+                               .sizes = o[2].get<std::string>(),
                                .params = count(o[3]),
                                .macs = count(o[4])});
   }

@@ -188,10 +188,14 @@ BudgetFile BudgetFile::parse(std::string_view toml, const std::string& source) {
   return file;
 }
 
-void complete_targets(BudgetFile& file, const std::vector<TargetFile>& targets) {
+bool complete_targets(BudgetFile& file, const std::vector<TargetFile>& targets) {
+  bool used = false;
   std::map<std::string, TargetFile> by_name;
   for (BudgetEntry& entry : file.entries) {
-    if (entry.targets.empty()) entry.targets = targets;
+    if (entry.targets.empty()) {
+      entry.targets = targets;
+      used = true;
+    }
     for (const Limit& limit : entry.limits) {
       if (!needs_accelerator(limit.metric) || !entry.targets.empty()) continue;
       throw InputError(fmt::format(
@@ -208,6 +212,7 @@ void complete_targets(BudgetFile& file, const std::vector<TargetFile>& targets) 
                       file.source, known->second.path, target.path, known->first));
     }
   }
+  return used;
 }
 
 bool matches(const BudgetEntry& entry, std::string_view model) {

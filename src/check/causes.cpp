@@ -1,6 +1,7 @@
 #include "causes.hpp"
 
 #include "assay/estimate/advice.hpp"
+#include "assay/report/table.hpp"
 
 #include "difference.hpp"
 #include "metric_text.hpp"
@@ -31,6 +32,8 @@ Cause cause_of(const CostChange& change, const std::vector<CostPart>& before,
   cause.name = (now != nullptr ? now : old)->name;
   cause.shape = (now != nullptr ? now : old)->shape();
   cause.amount = (now != nullptr ? now->amount : 0) - (old != nullptr ? old->amount : 0);
+  // Without the last bits that the subtraction leaves; counts stay as they are.
+  if (cause.amount != std::floor(cause.amount)) cause.amount = significant(cause.amount);
   if (old == nullptr) {
     cause.kind = Cause::Kind::added;
   } else if (now == nullptr) {
@@ -131,7 +134,7 @@ std::vector<CostPart> size_parts(CheckMetric metric, const ModelCosts& costs, do
   std::vector<CostPart> parts;
   for (const OperatorCost& o : costs.operators) {
     const std::int64_t count = metric == CheckMetric::macs ? o.macs : o.params;
-    parts.push_back({o.name, o.kind, o.shape, unit * static_cast<double>(count)});
+    parts.push_back({o.name, o.operation, o.sizes, unit * static_cast<double>(count)});
   }
   return parts;
 }

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -63,7 +63,8 @@ Blame blame(const Limit& limit, const Case& c) {
 }
 
 std::string why_no_baseline(const CheckedModel& model) {
-  return model.baseline_given ? "the model is not in the baseline" : "no --baseline is given";
+  return model.baseline_given ? fmt::format("{} is not in the baseline", model.costs.model)
+                              : "no --baseline is given";
 }
 
 Finding judge_limit(const Limit& limit, const Case& c, bool update_baseline) {
@@ -111,7 +112,7 @@ Case case_of(const CheckedModel& model, const CheckTarget& target) {
          .incomparable = {}};
   if (model.baseline == nullptr) return c;
   if (c.before == nullptr) {
-    c.incomparable = fmt::format("the baseline holds nothing of this model on {}", target.name);
+    c.incomparable = fmt::format("the baseline holds nothing of {} on {}", model.costs.model, target.name);
   } else if (c.before->fingerprint != target.fingerprint) {
     c.before = nullptr;
     c.incomparable = fmt::format("the baseline was made with another {}", target.name);
@@ -148,7 +149,9 @@ int CheckReport::exit_code() const {
 
 void judge(const BudgetFile& budget, const CheckedModel& model, std::span<const CheckTarget* const> targets,
            bool update_baseline, CheckReport& report) {
-  std::set<std::string> told;  // a target that cannot be compared is one note, however many limits it has
+  const auto tell = [&](std::string text) {  // once, however many limits it is about
+    if (std::ranges::find(report.notes, text) == report.notes.end()) report.notes.push_back(std::move(text));
+  };
   for (const BudgetEntry& entry : budget.entries) {
     if (!matches(entry, model.costs.model)) continue;
     for (const Limit& limit : entry.limits) {
@@ -161,11 +164,14 @@ void judge(const BudgetFile& budget, const CheckedModel& model, std::span<const 
         const auto target =
             std::ranges::find(targets, target_name(file), [](const CheckTarget* each) { return each->name; });
         const Case c = case_of(model, **target);
-        if (!c.incomparable.empty() && told.insert(c.incomparable).second)
-          report.notes.push_back(
-              fmt::format("{}: {}, so latency, memory and weights are not compared with it. After "
-                          "--update-baseline they are.",
-                          model.costs.model, c.incomparable));
+        if (!c.incomparable.empty())
+          tell(fmt::format("{} on {} is not compared with the baseline: {}. After --update-baseline it is.",
+                           model.costs.model, c.target->name, c.incomparable));
+        if (limit.metric == CheckMetric::latency_ms && c.now->extrapolated)
+          tell(fmt::format(
+              "{} on {}: the latency is extrapolated, since some subgraphs are like none that the "
+              "estimator was fitted to.",
+              model.costs.model, c.target->name));
         report.findings.push_back(judge_limit(limit, c, update_baseline));
       }
     }

@@ -6,23 +6,32 @@
 
 #include "finding_text.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace assay {
 namespace {
 
 std::string details_of(const Finding& finding) {
-  if (!is_violated(finding)) return "";
+  if (!is_violated(finding)) return sentence(finding) + "\n";
   std::string text = finding.reason + "\n";
   if (!finding.causes.empty()) text += cause_table(finding).to_text();
   return text;
 }
 
+// The limit's amount is no part of the name: a test keeps its name, and its history, when a limit is moved.
+std::string name_of(const Limit& limit) {
+  const std::string_view kind = limit.kind == Limit::Kind::most    ? "max"
+                                : limit.kind == Limit::Kind::least ? "min"
+                                                                   : "max regression";
+  return fmt::format("{} {}{}", metric_text(limit), kind, limit.severity == Severity::warn ? " (warn)" : "");
+}
+
 TestCase to_case(const Finding& finding) {
   TestCase test{.group = finding.target.empty() ? finding.model
                                                 : fmt::format("{} on {}", finding.model, finding.target),
-                .name = fmt::format("{} {}{}", metric_text(finding.limit), limit_text(finding.limit),
-                                    finding.limit.severity == Severity::warn ? " (warn)" : ""),
+                .name = name_of(finding.limit),
                 .message = sentence(finding),
                 .details = details_of(finding)};
   switch (finding.verdict) {
@@ -77,10 +86,15 @@ std::string check_junit(const CheckReport& report) {
 
 std::string check_annotations(const CheckReport& report, const std::string& budget_path) {
   std::string text;
-  for (const Finding& finding : report.findings) {
-    if (finding.verdict != LimitVerdict::fail && finding.verdict != LimitVerdict::warn) continue;
-    std::string message =
-        fmt::format("{}: {}.\n{}", subject_text(finding), sentence(finding), finding.reason);
+  for (const Violation& violation : violations_of(report)) {
+    const auto worst =
+        std::ranges::max_element(violation, {}, [](const Finding* each) { return each->verdict; });
+    const Finding& finding = **worst;
+    if (finding.verdict == LimitVerdict::accepted) continue;
+    std::string message;
+    for (const Finding* each : violation)
+      message += fmt::format("{}: {}.\n", subject_text(*each), sentence(*each));
+    message += finding.reason;
     if (!finding.causes.empty()) message += "\n" + responsible(finding);
     text += fmt::format(
         "::{} file={},line={},col={},title={}::{}\n",
@@ -95,6 +109,7 @@ std::string check_annotations(const CheckReport& report, const std::string& budg
                           workflow_message(sentence));
   };
   add("error", report.problems);
+  add("warning", unchecked_sentences(report));
   add("warning", report.notes);
   return text;
 }

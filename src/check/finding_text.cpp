@@ -7,14 +7,29 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
+#include <span>
 
 #include <fmt/format.h>
 
 namespace assay {
 namespace {
 
+// "1x1 conv 96→600 @14 (was 96→576)": of what was before, the words that differ.
 std::string was(const std::string& now, const std::string& before) {
-  return before.empty() ? now : fmt::format("{} (was {})", now, before);
+  if (before.empty()) return now;
+  const std::vector<std::string_view> new_words = split(now, ' '), all_words = split(before, ' ');
+  std::span<const std::string_view> words = all_words;
+  std::span<const std::string_view> others = new_words;
+  while (words.size() > 1 && others.size() > 1 && words.front() == others.front()) {
+    words = words.subspan(1);
+    others = others.subspan(1);
+  }
+  while (words.size() > 1 && others.size() > 1 && words.back() == others.back()) {
+    words = words.first(words.size() - 1);
+    others = others.first(others.size() - 1);
+  }
+  return fmt::format("{} (was {})", now, fmt::join(words, " "));
 }
 
 std::string lanes_text(const Cause& cause) {
@@ -24,6 +39,11 @@ std::string lanes_text(const Cause& cause) {
   if (!cause.lane_efficiency_before) return now;
   const std::string before = percent_text(*cause.lane_efficiency_before);
   return before == now ? now : fmt::format("{} → {}", before, now);
+}
+
+// "7.8 %", whichever way.
+std::string percent_text(double percent) {
+  return percent_change_text(std::abs(percent)).substr(1);
 }
 
 std::string kind_text(Cause::Kind kind) {
@@ -59,17 +79,14 @@ std::string sentence(const Finding& f) {
   const bool regression = f.limit.kind == Limit::Kind::regression;
   const ComparedTexts texts = compared_texts(f.limit.metric, f.value, regression ? *f.baseline : *f.allowed);
   if (regression) {
-    const std::string change =
-        f.change_percent() ? percent_change_text(*f.change_percent()) : std::string("more");
-    return fmt::format("{} {} is {} against the baseline's {}, and {:.4g} % are allowed", metric, texts.value,
-                       change, texts.other, f.limit.amount);
+    return fmt::format("{} {} is {}above the baseline's {}; {:.4g} % is allowed", metric, texts.value,
+                       f.change_percent() ? percent_text(*f.change_percent()) + " " : "", texts.other,
+                       f.limit.amount);
   }
   if (!is_violated(f)) return fmt::format("{} {}, limit {}", metric, texts.value, texts.other);
   const bool least = f.limit.kind == Limit::Kind::least;
-  const auto headroom = f.headroom_percent();
-  std::string excess = percent_change_text(std::abs(headroom.value_or(0))).substr(1);
-  if (!headroom) excess = "";
-  return fmt::format("{} {} is {}{} its limit of {}", metric, texts.value, excess.empty() ? "" : excess + " ",
+  return fmt::format("{} {} is {}{} its limit of {}", metric, texts.value,
+                     f.headroom_percent() ? percent_text(*f.headroom_percent()) + " " : "",
                      least ? "below" : "above", texts.other);
 }
 
@@ -103,6 +120,17 @@ std::vector<Violation> violations_of(const CheckReport& report) {
     }
   }
   return violations;
+}
+
+std::vector<std::string> unchecked_sentences(const CheckReport& report) {
+  std::map<std::string, int> by_reason;
+  for (const Finding& finding : report.findings)
+    if (finding.verdict == LimitVerdict::unchecked) ++by_reason[finding.reason];
+  std::vector<std::string> sentences;
+  for (const auto& [reason, count] : by_reason)
+    sentences.push_back(fmt::format("{} not checked: {}.",
+                                    count == 1 ? "1 limit is" : fmt::format("{} limits are", count), reason));
+  return sentences;
 }
 
 Table cause_table(const Finding& finding) {

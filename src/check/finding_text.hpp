@@ -15,7 +15,8 @@ std::string metric_text(const Limit& limit);
 std::string limit_text(const Limit& limit);
 // "models/a.onnx on edge_npu_16".
 std::string subject_text(const Finding& finding);
-// "latency 4.31 ms is 7.8 % above its limit of 4 ms". Of a limit that holds: "latency 3.9 ms, limit 4 ms".
+// "latency 4.31 ms is 7.8 % above its limit of 4 ms", "... above the baseline's 4 ms; 3 % is allowed". Of a
+// limit that holds: "latency 3.9 ms, limit 4 ms".
 std::string sentence(const Finding& finding);
 // "ok", "EXCEEDED", "warning", "not checked", "accepted".
 std::string verdict_text(LimitVerdict verdict);
@@ -27,6 +28,9 @@ bool is_violated(const Finding& finding);
 // Violated limits of one metric of one model on one target have the same causes.
 using Violation = std::vector<const Finding*>;
 std::vector<Violation> violations_of(const CheckReport& report);
+
+// Why limits were not checked, a sentence per reason.
+std::vector<std::string> unchecked_sentences(const CheckReport& report);
 
 // The causes' columns and rows for people: change, share, operator, what it is, lanes, what would help.
 Table cause_table(const Finding& finding);

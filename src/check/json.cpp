@@ -5,6 +5,7 @@
 #include "metric_text.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,7 +15,18 @@ namespace {
 
 using nlohmann::ordered_json;
 
+// Counts as such: a reader may want to compare them.
+ordered_json number(double value) {
+  constexpr double exact = 1e15;
+  if (value == std::floor(value) && std::abs(value) < exact) return static_cast<std::int64_t>(value);
+  return value;
+}
+
 ordered_json optional_number(const std::optional<double>& value) {
+  return value ? number(*value) : ordered_json();
+}
+
+ordered_json optional_percent(const std::optional<double>& value) {
   return value ? ordered_json(significant(*value)) : ordered_json();
 }
 
@@ -33,7 +45,7 @@ ordered_json to_json(const Cause& cause) {
           {"name_before", optional_text(cause.name_before)},
           {"shape", cause.shape},
           {"shape_before", optional_text(cause.shape_before)},
-          {"amount", significant(cause.amount)},
+          {"amount", number(cause.amount)},
           {"share_percent", significant(cause.share_percent)},
           {"lane_efficiency", optional_number(cause.lane_efficiency)},
           {"lane_efficiency_before", optional_number(cause.lane_efficiency_before)},
@@ -45,16 +57,16 @@ ordered_json to_json(const Finding& f) {
                        {"accelerator", optional_text(f.target)},
                        {"metric", to_string(f.limit.metric)},
                        {"bound", f.limit.upper_bound ? "high" : "point"},
-                       {"value", f.value},
+                       {"value", number(f.value)},
                        {"limit_kind", f.limit.kind == Limit::Kind::most    ? "max"
                                       : f.limit.kind == Limit::Kind::least ? "min"
                                                                            : "max_regression_percent"},
-                       {"limit", f.limit.amount},
+                       {"limit", number(f.limit.amount)},
                        {"level", to_string(f.limit.severity)},
                        {"allowed", optional_number(f.allowed)},
-                       {"baseline", f.baseline ? ordered_json(*f.baseline) : ordered_json()},
-                       {"headroom_percent", optional_number(f.headroom_percent())},
-                       {"change_percent", optional_number(f.change_percent())},
+                       {"baseline", optional_number(f.baseline)},
+                       {"headroom_percent", optional_percent(f.headroom_percent())},
+                       {"change_percent", optional_percent(f.change_percent())},
                        {"verdict", to_string(f.verdict)},
                        {"line", f.limit.place.line},
                        {"column", f.limit.place.column},

@@ -59,7 +59,9 @@ std::string check_markdown(const CheckReport& report) {
     text += fmt::format("\n{}\n", markdown_text(first.reason));
     if (!first.causes.empty()) text += "\n" + markdown_table(cause_table(first));
   }
-  if (!report.notes.empty()) text += "\n" + bullets(report.notes);
+  std::vector<std::string> remarks = unchecked_sentences(report);
+  remarks.insert(remarks.end(), report.notes.begin(), report.notes.end());
+  if (!remarks.empty()) text += "\n" + bullets(remarks);
   if (!report.findings.empty())
     text += fmt::format("\n<details><summary>All {} limits</summary>\n\n{}\n</details>\n",
                         report.findings.size(), markdown_table(check_table(report, true)));

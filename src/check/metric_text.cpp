@@ -58,7 +58,10 @@ ComparedTexts compared_texts(CheckMetric metric, double value, double other) {
 }
 
 std::string change_text(CheckMetric metric, double change) {
-  return (change < 0 ? "-" : "+") + metric_text(metric, std::abs(change));
+  const double size = std::abs(change);
+  const std::string text =
+      metric == CheckMetric::latency_ms ? fmt::format("{:.3g} ms", size) : metric_text(metric, size);
+  return (change < 0 ? "-" : "+") + text;
 }
 
 std::string percent_change_text(double percent) {

@@ -93,9 +93,10 @@ ModelCosts measure_model(const Network& declared, const std::string& model,
   for (OpId id = 0; id < declared.size(); ++id) {
     const std::int64_t params = declared.parameters(id), macs = declared.macs(id);
     if (params == 0 && macs == 0) continue;
+    const Subgraph does = subgraph_of(declared, id);
     costs.operators.push_back({.name = name_of(declared, id),
-                               .kind = std::string(to_string(declared.op(id).kind)),
-                               .shape = shape_text(declared.shape(id)),
+                               .operation = operation_text(does),
+                               .sizes = size_text(does),
                                .params = params,
                                .macs = macs});
   }

@@ -45,7 +45,7 @@ std::vector<Cell> full_row(const Finding& f, const std::string& budget) {
                                                            : "max_regression_percent"),
           f.limit.amount,
           std::string(to_string(f.limit.severity)),
-          optional_cell(f.allowed),
+          f.allowed ? Cell(*f.allowed) : Cell(),
           f.baseline ? Cell(*f.baseline) : Cell(),
           optional_cell(f.headroom_percent()),
           optional_cell(f.change_percent()),
@@ -98,7 +98,9 @@ std::string check_text(const CheckReport& report, int width) {
     text += indented(first.reason);
     if (!first.causes.empty()) text += indented(cause_table(first).to_text(width > 2 ? width - 2 : 0));
   }
-  text += "\n" + check_verdict(report) + "\n";
+  text += "\n";
+  for (const std::string& sentence : unchecked_sentences(report)) text += sentence + "\n";
+  text += check_verdict(report) + "\n";
   return text;
 }
 

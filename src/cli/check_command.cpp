@@ -1,8 +1,9 @@
 #include "assay/base/error.hpp"
 #include "assay/base/file.hpp"
+#include "assay/base/text.hpp"
 #include "assay/check/check.hpp"
 #include "assay/check/check_report.hpp"
-#include "assay/network/network.hpp"
+#include "assay/report/escape.hpp"
 
 #include "commands.hpp"
 #include "common.hpp"
@@ -37,7 +38,7 @@ std::string folder_of(const std::string& path) {
 // goes by its own name.
 std::string model_name(const std::string& path, const std::string& budget_folder) {
   const fs::path absolute = fs::path(folder_of(path)) / fs::path(path).filename();
-  return absolute.lexically_relative(budget_folder).generic_string();
+  return utf8_text(absolute.lexically_relative(budget_folder).generic_string());
 }
 
 std::vector<TargetFile> targets_of(const Arguments& arguments) {
@@ -47,24 +48,23 @@ std::vector<TargetFile> targets_of(const Arguments& arguments) {
   return targets;
 }
 
-// Each file is read once, when the first model needs it.
-class Targets {
- public:
-  const CheckTarget& of(const TargetFile& file) {
-    const std::string name = target_name(file);
-    const auto found = by_name_.find(name);
-    return found != by_name_.end() ? found->second : by_name_.emplace(name, load_target(file)).first->second;
-  }
-
- private:
-  std::map<std::string, CheckTarget> by_name_;
+struct NamedModel {
+  std::string path, name;
 };
 
-std::string known_patterns(const BudgetFile& budget) {
-  std::vector<std::string> patterns;
-  for (const BudgetEntry& entry : budget.entries)
-    patterns.insert(patterns.end(), entry.models.begin(), entry.models.end());
-  return fmt::format("\"{}\"", fmt::join(patterns, "\", \""));
+// In the order given, a file that is named twice once.
+std::vector<NamedModel> models_of(const Arguments& arguments, const std::string& budget_folder) {
+  std::vector<NamedModel> models;
+  for (const std::string& path : arguments.positionals()) {
+    std::string name = model_name(path, budget_folder);
+    if (std::ranges::find(models, name, &NamedModel::name) == models.end())
+      models.push_back({path, std::move(name)});
+  }
+  return models;
+}
+
+std::string patterns_of(const BudgetEntry& entry) {
+  return fmt::format("\"{}\"", fmt::join(entry.models, "\", \""));
 }
 
 class Check {
@@ -73,13 +73,38 @@ class Check {
       : arguments_(arguments),
         quiet_(arguments.flag("quiet")),
         budget_path_(arguments.required_text("budget")),
-        budget_folder_(folder_of(budget_path_)),
         budget_(BudgetFile::load(budget_path_)),
+        given_(models_of(arguments, folder_of(budget_path_))),
         percentiles_(arguments, quiet_) {
-    complete_targets(budget_, targets_of(arguments));
     report_.budget = fs::path(budget_path_).filename().string();
-    const auto path = arguments.text("baseline");
-    updates_baseline_ = arguments.flag("update-baseline");
+    const std::vector<TargetFile> usual = targets_of(arguments);
+    if (!complete_targets(budget_, usual) && !usual.empty())
+      report_.notes.push_back(fmt::format(
+          "--accelerator and --estimator are not used: every limit of {} names its own.", report_.budget));
+    read_baseline();
+    load_targets();
+  }
+
+  // A model that cannot be checked does not keep the others from it.
+  void run() {
+    for (const NamedModel& model : given_) {
+      try {
+        check(model);
+      } catch (const InputError& error) {
+        report_.problems.emplace_back(error.what());
+      }
+    }
+    if (updates_baseline_) write_baseline();
+  }
+
+  const CheckReport& report() const { return report_; }
+  const std::vector<ModelCosts>& models() const { return models_; }
+  const std::string& budget_path() const { return budget_path_; }
+
+ private:
+  void read_baseline() {
+    const auto path = arguments_.text("baseline");
+    updates_baseline_ = arguments_.flag("update-baseline");
     if (updates_baseline_ && !path)
       throw InputError("assay check: --update-baseline needs to know which file. Add --baseline FILE.");
     if (!path) return;
@@ -92,82 +117,79 @@ class Check {
     }
   }
 
-  // A model that cannot be checked does not keep the others from it.
-  void add(const std::string& path) {
-    const std::string name = model_name(path, budget_folder_);
-    if (!names_.insert(name).second) return;
-    try {
-      check(path, name);
-    } catch (const InputError& error) {
-      report_.problems.emplace_back(error.what());
-    }
-  }
-
-  void finish() {
+  // Those of entries that apply to something: a broken one is no fault of a single model.
+  void load_targets() {
     for (const BudgetEntry& entry : budget_.entries) {
-      if (std::ranges::any_of(names_, [&](const std::string& name) { return matches(entry, name); }))
+      if (std::ranges::none_of(given_, [&](const NamedModel& model) { return matches(entry, model.name); })) {
+        report_.notes.push_back(
+            fmt::format("{}:{}: no model was given that {} matches; these limits were not "
+                        "checked.",
+                        report_.budget, entry.place.line, patterns_of(entry)));
         continue;
-      report_.notes.push_back(
-          fmt::format("{}:{}: no model was given that \"{}\" matches; these limits were not "
-                      "checked.",
-                      report_.budget, entry.place.line, fmt::join(entry.models, "\", \"")));
+      }
+      for (const TargetFile& file : entry.targets)
+        if (const std::string name = target_name(file); !targets_.contains(name))
+          targets_.emplace(name, load_target(file));
     }
-    if (updates_baseline_) write_baseline();
   }
 
-  const CheckReport& report() const { return report_; }
-  const std::vector<ModelCosts>& models() const { return models_; }
-  const std::string& budget_path() const { return budget_path_; }
-  const InterruptGuard& interrupt() const { return interrupt_; }
-
- private:
-  void check(const std::string& path, const std::string& name) {
+  void check(const NamedModel& given) {
     std::vector<const CheckTarget*> targets;
     std::set<std::string> spaces;
     bool matched = false;
     for (const BudgetEntry& entry : budget_.entries) {
-      if (!matches(entry, name)) continue;
+      if (!matches(entry, given.name)) continue;
       matched = true;
       for (const TargetFile& file : entry.targets) {
-        const CheckTarget* target = &targets_.of(file);
+        const CheckTarget* target = &targets_.at(target_name(file));
         if (std::ranges::find(targets, target) == targets.end()) targets.push_back(target);
       }
       for (const Limit& limit : entry.limits)
         if (limit.metric == CheckMetric::score_percentile) spaces.insert(limit.space);
     }
-    if (!matched)
-      throw InputError(fmt::format("{}: no limit applies to it. {} has limits for {}. Add a [[check]].", name,
-                                   report_.budget, known_patterns(budget_)));
-    const ModelFile model = load_model(path);
+    if (!matched) {
+      std::vector<std::string> known;
+      for (const BudgetEntry& entry : budget_.entries) known.push_back(patterns_of(entry));
+      throw InputError(fmt::format("{}: no limit applies to it. {} has limits for {}. Add a [[check]].",
+                                   given.name, report_.budget, join(known, ", ")));
+    }
+    const ModelFile model = load_model(given.path);
     if (!quiet_)
       for (const std::string& text : model.notes) note(text);
-    CheckedModel checked{.costs = measure_model(model.network, name, targets),
+    CheckedModel checked{.costs = measure_model(model.network, given.name, targets),
                          .score_percentiles = {},
-                         .baseline = baseline_ ? baseline_->find(name) : nullptr,
+                         .baseline = nullptr,
                          .baseline_given = arguments_.flag("baseline")};
+    if (baseline_) checked.baseline = baseline_->find(checked.costs.model);
     for (const std::string& space : spaces)
       checked.score_percentiles[space] = percentiles_.of(model.network, space, interrupt_.token());
     judge(budget_, checked, targets, updates_baseline_, report_);
     models_.push_back(std::move(checked.costs));
   }
 
-  // Models that were not given keep what the baseline has of them.
+  // Models that were not given, or could not be checked, keep what the baseline has of them.
   void write_baseline() const {
     CostBaseline updated = baseline_.value_or(CostBaseline{});
+    const std::size_t before = updated.models.size();
     for (const ModelCosts& model : models_) updated.models.insert_or_assign(model.model, model);
-    write_file(*arguments_.text("baseline"), updated.to_json());
+    const std::string path = *arguments_.text("baseline");
+    write_file(path, updated.to_json());
+    if (!quiet_)
+      note(fmt::format("{}: {} new, {} updated, {} kept.", path, updated.models.size() - before,
+                       models_.size() - (updated.models.size() - before),
+                       updated.models.size() - models_.size()));
   }
 
   const Arguments& arguments_;
   bool quiet_;
-  std::string budget_path_, budget_folder_;
+  std::string budget_path_;
   BudgetFile budget_;
+  std::vector<NamedModel> given_;
   ScorePercentiles percentiles_;
   InterruptGuard interrupt_;
   std::optional<CostBaseline> baseline_;
   bool updates_baseline_ = false;
-  Targets targets_;
-  std::set<std::string> names_;
+  std::map<std::string, CheckTarget> targets_;  // by name
   CheckReport report_;
   std::vector<ModelCosts> models_;
 };
@@ -199,11 +221,10 @@ int run(const Arguments& arguments) {
         "a file with --out, or leave --format out.");
   Check check(arguments);
   try {
-    for (const std::string& model : arguments.positionals()) check.add(model);
+    check.run();
   } catch (const ScorePercentiles::Interrupted&) {
     return 130;
   }
-  check.finish();
   const CheckReport& report = check.report();
   // Files first: what a CI step prints is of no use where its report is missing.
   const auto write_to = [&](const char* option, auto&& text) {

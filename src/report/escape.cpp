@@ -75,17 +75,21 @@ std::string xml_text(std::string_view text) {
         return "&lt;";
       case '>':
         return "&gt;";
-      case '"':
-        return "&quot;";
-      case '\n':
-        return "&#10;";  // an attribute would turn it into a space
-      case '\t':
-        return "&#9;";
       case '\r':
-        return "&#13;";
+        return "&#13;";  // a parser would make it a line feed
+      case '\n':
+      case '\t':
+        return {};
       default:
         return static_cast<std::uint8_t>(c) < 0x20 ? replacement : std::string_view();
     }
+  });
+}
+
+std::string xml_attribute(std::string_view text) {
+  // A parser would make spaces of line ends.
+  return escaped(xml_text(text), [](char c) -> std::string_view {
+    return c == '"' ? "&quot;" : c == '\n' ? "&#10;" : c == '\t' ? "&#9;" : std::string_view();
   });
 }
 

@@ -26,9 +26,9 @@ std::string counts(std::span<const TestSuite> suites) {
 }
 
 std::string element(const TestCase& test) {
-  const std::string begin =
-      fmt::format("    <testcase classname=\"{}\" name=\"{}\"", xml_text(test.group), xml_text(test.name));
-  const std::string message = fmt::format("message=\"{}\"", xml_text(test.message));
+  const std::string begin = fmt::format("    <testcase classname=\"{}\" name=\"{}\"",
+                                        xml_attribute(test.group), xml_attribute(test.name));
+  const std::string message = fmt::format("message=\"{}\"", xml_attribute(test.message));
   switch (test.outcome) {
     case TestCase::Outcome::passed:
       if (test.details.empty()) return begin + "/>\n";
@@ -50,9 +50,9 @@ std::string element(const TestCase& test) {
 
 std::string to_junit(const std::string& name, std::span<const TestSuite> suites) {
   std::string text = fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" {}>\n",
-                                 xml_text(name), counts(suites));
+                                 xml_attribute(name), counts(suites));
   for (const TestSuite& suite : suites) {
-    text += fmt::format("  <testsuite name=\"{}\" {}>\n", xml_text(suite.name), counts({&suite, 1}));
+    text += fmt::format("  <testsuite name=\"{}\" {}>\n", xml_attribute(suite.name), counts({&suite, 1}));
     for (const TestCase& test : suite.cases) text += element(test);
     text += "  </testsuite>\n";
   }

@@ -80,9 +80,10 @@ struct BudgetFile {
   static BudgetFile parse(std::string_view toml, const std::string& source);
 };
 
-// Gives the targets to entries that name none. Throws InputError for an entry that has a limit that needs a
-// target and none in the end, and for two different files of one target name.
-void complete_targets(BudgetFile& file, const std::vector<TargetFile>& targets);
+// Gives the targets to entries that name none; false where there is no such entry. Throws InputError for an
+// entry that has a limit that needs a target and none in the end, and for two different files of one target
+// name.
+bool complete_targets(BudgetFile& file, const std::vector<TargetFile>& targets);
 
 // `model` is a path relative to the budget file. A pattern without "/" is compared with the file name, with
 // and without its ending, another one with the path. * and ? and [...] stand for any characters, "/" too.

@@ -48,8 +48,7 @@ struct TargetCosts {
 // An operator with parameters or MACs.
 struct OperatorCost {
   std::string name;
-  std::string kind;   // "convolution"
-  std::string shape;  // of its output, "96x56x56"
+  std::string operation, sizes;  // "1x1 conv", "96→24 @28"
   std::int64_t params = 0, macs = 0;
 };
 

@@ -10,9 +10,10 @@ namespace assay {
 // Bytes that are no UTF-8 become U+FFFD.
 std::string utf8_text(std::string_view text);
 
-// Content of an XML 1.0 element or of an attribute in double quotes; characters that XML forbids become
+// Content of an XML 1.0 element, and of an attribute in double quotes. Characters that XML forbids become
 // U+FFFD.
 std::string xml_text(std::string_view text);
+std::string xml_attribute(std::string_view text);
 
 // One line of plain text in Markdown, also within a table's cell and within HTML; line ends become spaces.
 std::string markdown_text(std::string_view text);
