@@ -1,6 +1,5 @@
-// Transposed convolutions on top of the convolutions whose gradients they are. oneDNN's own deconvolutions do
-// the same and are slower with a bias or a post-operation: one pass over the output adds all of these here,
-// while it is in the cache.
+// Transposed convolutions on top of the convolutions whose gradients they are. oneDNN computes no bias and no
+// post-operation with such a gradient: one pass over the output adds them here, while it is in the cache.
 #include "contraction.hpp"
 #include "kernels.hpp"
 #include "tile.hpp"

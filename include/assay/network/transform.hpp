@@ -10,7 +10,8 @@ namespace assay {
 // network.
 Network without_residuals(const Network& network);
 
-// Without batch normalisation (each batch norm becomes the identity).
+// Without batch normalisation (each batch norm becomes the identity). Layer norms stay: no convolution can
+// take them in, and without them a network is another function even when it is deployed.
 Network without_batch_norm(const Network& network);
 
 // The network at another input resolution.
