@@ -8,6 +8,7 @@
 #include <sstream>
 #include <string>
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +66,23 @@ inline Outcome shell(const Folder& folder, const std::string& command) {
   const int status =
       std::system(("bash -c \"$(cat <<'END_OF_COMMAND'\n" + text + "\nEND_OF_COMMAND\n)\"").c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), slurp(out), slurp(err)};
+}
+
+// The most memory that a command, which must succeed, had at a time. GNU time is not everywhere: bash's child
+// is asked for by getrusage, in a process of its own.
+inline long peak_kib(const Folder& folder, const std::string& command) {
+  const std::string result = folder / ".peak";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const Outcome outcome = shell(folder, command);
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    std::ofstream(result) << (outcome.exit_code == 0 ? usage.ru_maxrss : -1);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return std::stol(slurp(result));
 }
 
 inline bool mentions(const std::string& text, const std::string& part) {

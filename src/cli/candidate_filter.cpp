@@ -21,8 +21,8 @@ void check_floors(const std::vector<ScoreFloor>& floors, const ScoreService* ser
   if (reference != nullptr) known.insert(known.end(), {rank_score_name, percentile_name});
   for (const ScoreFloor& floor : floors) {
     if (std::ranges::find(known, floor.name) == known.end())
-      throw InputError(fmt::format("--min-score {}={:g}: \"{}\" is not computed.{}", floor.name, floor.limit,
-                                   floor.name, suggestion(floor.name, known)));
+      throw InputError(fmt::format("assay filter: --min-score {}={:g}: \"{}\" is not computed.{}", floor.name,
+                                   floor.limit, floor.name, suggestion(floor.name, known)));
   }
 }
 
@@ -40,6 +40,7 @@ std::int64_t chunks_of(std::size_t rows, std::size_t workers) {
 CandidateFilter::CandidateFilter(const Space& space, const Estimator* estimator, FilterRules rules,
                                  WorkerPool& pool, ScoreService* service, const Reference* reference)
     : space_(space),
+      has_estimator_(estimator != nullptr),
       rules_(std::move(rules)),
       pool_(pool),
       service_(service),
@@ -49,32 +50,34 @@ CandidateFilter::CandidateFilter(const Space& space, const Estimator* estimator,
   for (int i = 0; i < pool.size(); ++i) gates_.emplace_back(space, estimator, Counted::declared);
 }
 
+FilterResults CandidateFilter::results() const {
+  return {.latency = has_estimator_,
+          .scores = service_ != nullptr ? service_->settings().scores : std::vector<std::string>(),
+          .rank_score = reference_ != nullptr};
+}
+
 std::span<const FilterRow> CandidateFilter::judge(const CandidateParser& parser, std::span<const Line> lines,
                                                   const std::stop_token& stop) {
-  if (rows_.size() < lines.size()) {
-    rows_.resize(lines.size());
-    fingerprints_.resize(lines.size());
-  }
+  if (rows_.size() < lines.size()) rows_.resize(lines.size());
+  const std::span<FilterRow> rows = std::span(rows_).first(lines.size());
   const std::int64_t chunks = chunks_of(lines.size(), gates_.size());
   pool_.run(chunks, [&](Worker&, std::int64_t chunk) {
-    const auto begin = static_cast<std::size_t>(chunk * std::ssize(lines) / chunks);
-    const auto end = static_cast<std::size_t>((chunk + 1) * std::ssize(lines) / chunks);
-    for (std::size_t i = begin; i < end; ++i)
-      look_at(parser, lines[i], gates_[static_cast<std::size_t>(chunk)], rows_[i], fingerprints_[i]);
+    auto row = chunk_of(rows, chunk, chunks).begin();
+    for (const Line& line : chunk_of(lines, chunk, chunks))
+      look_at(parser, line, gates_[static_cast<std::size_t>(chunk)], *row++);
   });
-  const std::span<FilterRow> rows = std::span(rows_).first(lines.size());
   if (rules_.unique) {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (!rows[i].kept()) continue;
-      if (seen_.find(fingerprints_[i]) != nullptr) rows[i].reason = "duplicate";
-      seen_.insert(fingerprints_[i], true);
+    for (FilterRow& row : rows) {
+      if (!row.kept()) continue;
+      if (seen_.find(row.fingerprint) != nullptr) row.reason = "duplicate";
+      seen_.insert(row.fingerprint, true);
     }
   }
   return service_ == nullptr ? rows : rows.first(score(rows, stop));
 }
 
 void CandidateFilter::look_at(const CandidateParser& parser, const Line& line, CandidateGate& gate,
-                              FilterRow& row, std::uint64_t& fingerprint) const {
+                              FilterRow& row) const {
   row.estimated = false;
   row.scores.clear();
   row.rank_score = row.rank_score_percentile = std::numeric_limits<double>::quiet_NaN();
@@ -84,7 +87,7 @@ void CandidateFilter::look_at(const CandidateParser& parser, const Line& line, C
       row.own.fields.clear();
       row.own.keys.clear();
       throw InputError(
-          fmt::format("line {} is longer than {}.", line.number, human_bytes(LineReader::longest)));
+          fmt::format("Line {} is longer than {}.", line.number, human_bytes(LineReader::longest)));
     }
     parser.parse(line.text, line.number, row.own);
   } catch (const InputError& error) {
@@ -92,7 +95,7 @@ void CandidateFilter::look_at(const CandidateParser& parser, const Line& line, C
     return;
   }
   const GateResult result = gate(row.own.candidate);
-  fingerprint = result.fingerprint;
+  row.fingerprint = result.fingerprint;
   row.costs = result.costs;
   row.estimated = result.failure.empty();
   if (!row.estimated)

@@ -11,6 +11,7 @@
 #include "score_service.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <span>
@@ -23,7 +24,8 @@ namespace assay::cli {
 // What became of a line. The objects are reused from batch to batch.
 struct FilterRow {
   CandidateRow own;
-  bool estimated = false;  // it could be built: the costs are known
+  bool estimated = false;  // it can be built: fingerprint and costs are known
+  std::uint64_t fingerprint = 0;
   Costs costs;
   std::vector<double> scores;  // in the order of the settings; empty: it was not scored
   double rank_score = std::numeric_limits<double>::quiet_NaN();
@@ -47,6 +49,20 @@ std::string_view reason_kind(std::string_view reason);
 // Into how many chunks, one for each of some workers, a batch is cut: handing one over takes as long as a few
 // candidates.
 std::int64_t chunks_of(std::size_t rows, std::size_t workers);
+// The `chunk`th of so many, of nearly equal length.
+template <class T>
+std::span<T> chunk_of(std::span<T> rows, std::int64_t chunk, std::int64_t chunks) {
+  const auto begin = static_cast<std::size_t>(chunk * std::ssize(rows) / chunks);
+  const auto end = static_cast<std::size_t>((chunk + 1) * std::ssize(rows) / chunks);
+  return rows.subspan(begin, end - begin);
+}
+
+// Which figures rows have.
+struct FilterResults {
+  bool latency = false;
+  std::vector<std::string> scores;
+  bool rank_score = false;
+};
 
 struct ScoreFloor {
   std::string name;  // a score, "rank_score" or "rank_score_percentile"
@@ -70,26 +86,30 @@ class CandidateFilter {
   CandidateFilter(const Space& space, const Estimator* estimator, FilterRules rules, WorkerPool& pool,
                   ScoreService* service, const Reference* reference);
 
+  FilterResults results() const;
+  // Whether networks are executed: milliseconds instead of microseconds.
+  bool executes() const { return service_ != nullptr && service_->executes(); }
+  WorkerPool& pool() { return pool_; }
+
   // One row per line, in the order of the lines; valid until the next call. What becomes of a line does not
   // depend on how lines are put together. Fewer rows when a stop was requested meanwhile.
   std::span<const FilterRow> judge(const CandidateParser& parser, std::span<const Line> lines,
                                    const std::stop_token& stop);
 
  private:
-  void look_at(const CandidateParser& parser, const Line& line, CandidateGate& gate, FilterRow& row,
-               std::uint64_t& fingerprint) const;
+  void look_at(const CandidateParser& parser, const Line& line, CandidateGate& gate, FilterRow& row) const;
   std::size_t score(std::span<FilterRow> rows, const std::stop_token& stop);
   void judge_scores(const ScoreRecord& record, FilterRow& row) const;
   bool meets(const ScoreFloor& floor, const FilterRow& row) const;
 
   const Space& space_;
+  bool has_estimator_;
   FilterRules rules_;
   WorkerPool& pool_;
   ScoreService* service_;
   const Reference* reference_;
   std::vector<CandidateGate> gates_;  // one per chunk of a batch
   std::vector<FilterRow> rows_;
-  std::vector<std::uint64_t> fingerprints_;  // of the rows
   RecentMap<bool> seen_;
 };
 

@@ -1,5 +1,4 @@
 #include "assay/base/error.hpp"
-#include "assay/base/file.hpp"
 #include "assay/base/hash.hpp"
 #include "assay/base/text.hpp"
 
@@ -7,9 +6,8 @@
 #include "candidate_filter.hpp"
 #include "commands.hpp"
 #include "common.hpp"
-#include "filter_format.hpp"
+#include "filter_stream.hpp"
 #include "interrupt.hpp"
-#include "line_reader.hpp"
 #include "rank_weights.hpp"
 #include "reference.hpp"
 #include "score_service.hpp"
@@ -18,8 +16,6 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <cstdint>
-#include <map>
 #include <optional>
 #include <utility>
 
@@ -28,10 +24,6 @@
 namespace assay::cli {
 namespace {
 
-// So many lines are judged at a time where they come faster than they are answered: enough for every worker,
-// and few enough that answers come about every second.
-constexpr std::size_t gated_batch = 1024;
-constexpr std::size_t scored_batch = 64;
 // With 256 the best 5 % are 3.6 .. 6.4 % of the space (one standard deviation); with so many 4.3 .. 5.7 %.
 constexpr int filter_reference_size = 1024;
 // Fewer candidates that meet the budget say nothing about the best of them.
@@ -39,14 +31,10 @@ constexpr std::size_t least_reference = 20;
 
 struct FilterOptions {
   FilterRules rules;
+  StreamOptions stream;
   std::optional<double> top_share;
   int reference_size = 0;
   bool scored = false;
-  bool drop_rejected = false;
-  bool strict = false;
-  std::size_t batch_lines = 0;  // 0: as they come
-  std::optional<StreamFormat> format;
-  bool quiet = false;
 };
 
 double share_of(const std::string& text) {
@@ -110,12 +98,14 @@ FilterOptions options_of(const Arguments& arguments, bool has_estimator) {
         "assay filter: --keep-top compares with random candidates, and --reference-size 0 asks for none. "
         "Leave "
         "one of them out.");
-  options.drop_rejected =
-      choice_of(arguments, "rejected", arguments.required_text("rejected"), what_happens) == 1;
-  options.strict = arguments.flag("strict");
-  options.batch_lines = static_cast<std::size_t>(arguments.integer("batch-lines", 0, 1'000'000).value());
-  options.format = format_of(arguments);
-  options.quiet = arguments.flag("quiet");
+  options.stream = {
+      .input = arguments.required_text("candidates"),
+      .output = arguments.text("out").value_or("-"),
+      .format = format_of(arguments),
+      .batch_lines = static_cast<std::size_t>(arguments.integer("batch-lines", 0, 1'000'000).value()),
+      .drop_rejected =
+          choice_of(arguments, "rejected", arguments.required_text("rejected"), what_happens) == 1,
+      .strict = arguments.flag("strict")};
   return options;
 }
 
@@ -143,7 +133,7 @@ std::optional<Reference> make_reference(const Arguments& arguments, const Space&
   const auto records =
       reference_records(space, service, options.reference_size,
                         reference_path(arguments, space, service.settings(), options.reference_size, given),
-                        stop, options.quiet, given);
+                        stop, arguments.flag("quiet"), given);
   if (!records) return std::nullopt;
   if (limited && records->size() <
                      std::min<std::size_t>(least_reference, static_cast<std::size_t>(options.reference_size)))
@@ -154,144 +144,6 @@ std::optional<Reference> make_reference(const Arguments& arguments, const Space&
   return Reference(*records, ranking.terms, ranking.weights);
 }
 
-// Reads, judges and writes, batch by batch.
-class FilterRun {
- public:
-  FilterRun(const Space& space, const Estimator* estimator, const FilterOptions& options, WorkerPool& pool,
-            ScoreService* service, const Reference* reference, const std::string& input,
-            const std::string& output)
-      : space_(space),
-        options_(options),
-        has_estimator_(estimator != nullptr),
-        pool_(pool),
-        service_(service),
-        ranked_(reference != nullptr),
-        input_name_(input == "-" ? "standard input" : input),
-        reader_(input),
-        out_(output),
-        filter_(space, estimator, options.rules, pool, service, reference) {}
-
-  // Until the input ends, the reader of the output has gone, or a stop is requested.
-  void run(const std::stop_token& stop) {
-    const std::size_t usual = service_ != nullptr && service_->executes() ? scored_batch : gated_batch;
-    const std::size_t least = std::max<std::size_t>(1, options_.batch_lines);
-    const std::size_t most = options_.batch_lines > 0 ? options_.batch_lines : usual;
-    try {
-      while (!stop.stop_requested()) {
-        std::span<const Line> lines = reader_.next(least, most);
-        if (lines.empty()) break;
-        if (!parser_) lines = begin(lines);
-        answer(filter_.judge(*parser_, lines, stop));
-      }
-      out_.close();
-    } catch (const ClosedPipe&) {
-      closed_ = true;  // whoever read the answers has seen enough
-    }
-  }
-
-  std::string summary() const {
-    std::string reasons;
-    for (const auto& [reason, count] : rejected_)
-      reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, count);
-    const double seconds = clock_.seconds();
-    return fmt::format("{} read in {} ({:.0f} a second): {} kept, {} rejected{}{}", read_,
-                       human_duration(seconds), static_cast<double>(read_) / seconds, kept_, read_ - kept_,
-                       reasons.empty() ? "." : fmt::format(" ({}).", reasons),
-                       closed_ ? " The reader of the answers has closed its end." : "");
-  }
-
- private:
-  // Tells the format by the first line and makes the parser. Returns the lines that hold candidates.
-  std::span<const Line> begin(std::span<const Line> lines) {
-    const Line& first = lines.front();
-    const std::string_view text = trim(first.text);
-    if (text.starts_with('['))
-      throw InputError(
-          fmt::format("{}:{}: a JSON array is no stream of lines. Write one object a line, {{\"decision\": "
-                      "\"option\", ...}}.",
-                      input_name_, first.number));
-    const bool json = text.starts_with('{');
-    if (json)
-      parser_.emplace(space_, input_name_);
-    else
-      parser_.emplace(space_, input_name_, first.text, first.number);
-    const StreamFormat format = options_.format.value_or(json ? StreamFormat::json_lines : StreamFormat::csv);
-    format_.emplace(format, json ? keys_of(first) : parser_->columns(), has_estimator_,
-                    service_ != nullptr ? service_->settings().scores : std::vector<std::string>(), ranked_);
-    buffer_ = format_->header();
-    if (!buffer_.empty()) out_.write(buffer_);
-    return json ? lines : lines.subspan(1);
-  }
-
-  // The columns of a CSV output: those of the first object, or every decision where that is no candidate.
-  std::vector<std::string> keys_of(const Line& line) const {
-    CandidateRow row;
-    try {
-      parser_->parse(line.text, line.number, row);
-      return row.keys;
-    } catch (const InputError&) {
-      if (!row.keys.empty()) return row.keys;
-      std::vector<std::string> names;
-      for (const Decision& decision : space_.decisions()) names.push_back(decision.name);
-      return names;
-    }
-  }
-
-  void answer(std::span<const FilterRow> rows) {
-    const auto bad = std::ranges::find_if(
-        rows, [&](const FilterRow& row) { return options_.strict && reason_kind(row.reason) == "invalid"; });
-    const auto good = rows.first(static_cast<std::size_t>(bad - rows.begin()));
-    write(good);
-    for (const FilterRow& row : good) {
-      ++read_;
-      if (row.kept())
-        ++kept_;
-      else
-        ++rejected_[std::string(reason_kind(row.reason))];
-    }
-    if (bad == rows.end()) return;
-    out_.close();
-    constexpr std::string_view kind = "invalid: ";
-    throw InputError(bad->reason.substr(kind.size()));
-  }
-
-  void write(std::span<const FilterRow> rows) {
-    chunks_.resize(static_cast<std::size_t>(pool_.size()));
-    const auto count = std::ssize(rows);
-    const std::int64_t used = chunks_of(rows.size(), chunks_.size());
-    pool_.run(used, [&](Worker&, std::int64_t chunk) {
-      std::string& text = chunks_[static_cast<std::size_t>(chunk)];
-      text.clear();
-      for (std::int64_t i = chunk * count / used; i < (chunk + 1) * count / used; ++i) {
-        const FilterRow& row = rows[static_cast<std::size_t>(i)];
-        if (row.kept() || !options_.drop_rejected) format_->append(text, row);
-      }
-    });
-    buffer_.clear();
-    for (std::int64_t i = 0; i < used; ++i) buffer_ += chunks_[static_cast<std::size_t>(i)];
-    if (!buffer_.empty()) out_.write(buffer_);
-  }
-
-  const Space& space_;
-  const FilterOptions& options_;
-  bool has_estimator_;
-  WorkerPool& pool_;
-  ScoreService* service_;
-  bool ranked_;
-  std::string input_name_;
-  LineReader reader_;
-  OutputFile out_;
-  CandidateFilter filter_;
-  std::optional<CandidateParser> parser_;
-  std::optional<FilterFormat> format_;
-  std::vector<std::string> chunks_;
-  std::string buffer_;
-  Clock clock_;
-  std::int64_t read_ = 0, kept_ = 0;
-  std::map<std::string, std::int64_t> rejected_;
-  bool closed_ = false;
-};
-
 int run(const Arguments& arguments) {
   if (arguments.positionals().empty())
     throw InputError("assay filter: name a space file. See: assay filter --help");
@@ -299,6 +151,7 @@ int run(const Arguments& arguments) {
   const auto estimator = make_estimator(arguments, [&] { return sample_networks(space, 300); });
   const Estimator* const estimates = estimator ? &*estimator : nullptr;
   FilterOptions options = options_of(arguments, estimator.has_value());
+  const bool quiet = arguments.flag("quiet");
 
   const InterruptGuard guard;
   std::signal(SIGPIPE, SIG_IGN);  // scores are still to be put into the cache when nobody reads any more
@@ -307,9 +160,9 @@ int run(const Arguments& arguments) {
   std::optional<WorkerPool> gates;
   std::optional<Reference> reference;
   if (options.scored) {
-    ranking = ranking_of(arguments, &space, options.quiet);
+    ranking = ranking_of(arguments, &space, quiet);
     service.emplace(ranking->settings, worker_count(arguments), worker_memory(arguments),
-                    cache_path(arguments), options.quiet);
+                    cache_path(arguments), quiet);
     if (options.reference_size > 0) {
       reference = make_reference(arguments, space, estimates, *ranking, options, *service, guard.token());
       if (!reference) return 130;
@@ -319,12 +172,12 @@ int run(const Arguments& arguments) {
   } else {
     gates.emplace(worker_count(arguments));
   }
-  FilterRun filter(space, estimates, options, service ? service->pool() : *gates,
-                   service ? &*service : nullptr, reference ? &*reference : nullptr,
-                   arguments.required_text("candidates"), arguments.text("out").value_or("-"));
-  filter.run(guard.token());
+  CandidateFilter filter(space, estimates, options.rules, service ? service->pool() : *gates,
+                         service ? &*service : nullptr, reference ? &*reference : nullptr);
+  FilterStream stream(space, filter, options.stream);
+  stream.run(guard.token());
   if (service) service->flush_cache();
-  if (!options.quiet) note(filter.summary());
+  if (!quiet) note(stream.summary());
   return InterruptGuard::requested() ? 130 : 0;
 }
 

@@ -6,7 +6,7 @@
 #include "result_writer.hpp"
 
 #include <algorithm>
-#include <cstdint>
+#include <utility>
 
 namespace assay::cli {
 namespace {
@@ -28,20 +28,19 @@ void append_own_json(std::string& out, const std::string& name, const std::strin
 
 }  // namespace
 
-FilterFormat::FilterFormat(StreamFormat format, const std::vector<std::string>& own, bool latency,
-                           const std::vector<std::string>& scores, bool ranked)
-    : format_(format), own_(own), latency_(latency), ranked_(ranked) {
+FilterFormat::FilterFormat(StreamFormat format, std::vector<std::string> own, const FilterResults& results)
+    : format_(format), own_(std::move(own)), latency_(results.latency), ranked_(results.rank_score) {
   results_ = {"verdict", "reason"};
-  if (latency) results_.insert(results_.end(), {"latency_ms", "latency_low_ms", "latency_high_ms"});
+  if (latency_) results_.insert(results_.end(), {"latency_ms", "latency_low_ms", "latency_high_ms"});
   results_.insert(results_.end(), {"peak_memory_bytes", "params", "macs"});
-  if (latency) results_.emplace_back("extrapolated");
-  for (std::size_t k = 0; k < scores.size(); ++k) {
+  if (latency_) results_.emplace_back("extrapolated");
+  for (std::size_t k = 0; k < results.scores.size(); ++k) {
     // params and macs are there already.
-    if (std::ranges::find(results_, scores[k]) != results_.end()) continue;
-    results_.push_back(scores[k]);
+    if (std::ranges::find(results_, results.scores[k]) != results_.end()) continue;
+    results_.push_back(results.scores[k]);
     shown_scores_.push_back(k);
   }
-  if (ranked) results_.insert(results_.end(), {"rank_score", "rank_score_percentile"});
+  if (ranked_) results_.insert(results_.end(), {"rank_score", "rank_score_percentile"});
   for (const std::string& name : results_) {
     result_keys_.emplace_back(",");
     append_json_text(result_keys_.back(), name);

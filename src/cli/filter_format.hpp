@@ -14,9 +14,7 @@ enum class StreamFormat { csv, json_lines };
 class FilterFormat {
  public:
   // `own`: the candidates' own columns; JSON objects that become JSON objects keep their own keys instead.
-  // Latency and the rank score have columns where they are known.
-  FilterFormat(StreamFormat format, const std::vector<std::string>& own, bool latency,
-               const std::vector<std::string>& scores, bool ranked);
+  FilterFormat(StreamFormat format, std::vector<std::string> own, const FilterResults& results);
 
   // The names of the columns as a row; nothing for JSON.
   std::string header() const;
