@@ -75,7 +75,9 @@ class Check {
         budget_path_(arguments.required_text("budget")),
         budget_(BudgetFile::load(budget_path_)),
         given_(models_of(arguments, folder_of(budget_path_))),
+        model_settings_(model_settings(arguments)),
         percentiles_(arguments, quiet_) {
+    model_settings_.weights = false;  // no number depends on them
     report_.budget = fs::path(budget_path_).filename().string();
     const std::vector<TargetFile> usual = targets_of(arguments);
     if (!complete_targets(budget_, usual) && !usual.empty())
@@ -153,9 +155,13 @@ class Check {
       throw InputError(fmt::format("{}: no limit applies to it. {} has limits for {}. Add a [[check]].",
                                    given.name, report_.budget, join(known, ", ")));
     }
-    const ModelFile model = load_model(given.path);
+    const ModelFile model = load_model(given.path, model_settings_);
     if (!quiet_)
       for (const std::string& text : model.notes) note(text);
+    if (!model.gaps.empty())
+      report_.notes.push_back(
+          fmt::format("{}: {} of the model have no counterpart here, and its numbers lack them.", given.name,
+                      model.gaps));
     CheckedModel checked{.costs = measure_model(model.network, given.name, targets),
                          .score_percentiles = {},
                          .baseline = nullptr,
@@ -185,6 +191,7 @@ class Check {
   std::string budget_path_;
   BudgetFile budget_;
   std::vector<NamedModel> given_;
+  ModelSettings model_settings_;
   ScorePercentiles percentiles_;
   InterruptGuard interrupt_;
   std::optional<CostBaseline> baseline_;
@@ -292,6 +299,7 @@ Command check_command() {
              {"json", "FILE", "all results, as --format json prints them", ""},
              {"benchmark-json", "FILE", "all values, for github-action-benchmark (customSmallerIsBetter)",
               ""}}},
+           model_options(),
            {"Score percentile",
             {{"workers", "N", "threads; 0 is one per core. Results do not depend on it", "0"},
              {"max-memory", "MIB", "what all threads together may use", ""},
