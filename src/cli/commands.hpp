@@ -19,6 +19,7 @@ Command curate_command();
 Command advise_command();
 Command train_command();
 Command export_command();
+Command run_command();
 Command space_command();
 
 // All of them, in the order of the help.

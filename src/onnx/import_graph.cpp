@@ -187,7 +187,14 @@ std::vector<std::pair<View, TensorLayout>> Graph::outputs() const {
           "The output \"{}\" does not depend on the input. Choose another one with --output NAME.", name));
     }
     if (!found->second.view) continue;  // behind a gap, which is reported
-    const View& view = *found->second.view;
+    View view = *found->second.view;
+    const Dim images = whole(Axis::batch, batch_);
+    if (view.dims.empty() || view.dims[0] != images) {
+      if (batch_ != 1)
+        throw InputError(fmt::format(
+            "The output \"{}\" mixes images of the batch. Export the model for one image.", name));
+      view.dims.insert(view.dims.begin(), images);  // squeezed off
+    }
     views.emplace_back(view, layout_of(name, view, draft_.shape(view.id), 0));
   }
   return views;

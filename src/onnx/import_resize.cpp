@@ -130,6 +130,10 @@ void read_resize(Graph& graph, const Node& node) {
       size = checked_extent(node, asked.sizes[i], "size");
       scale = static_cast<double>(size) / static_cast<double>(in);
     }
+    // Whether the first or the rounded size counts then, ONNX's own texts do not agree.
+    if (rule.coordinates == "align_corners" &&
+        std::abs(static_cast<double>(in) * scale - static_cast<double>(size)) > 1e-3)
+      throw Unsupported{"it aligns the corners of a size that is no whole number"};
     if (size < 1) node.fail(fmt::format("it asks for a size of {}", size));
     if (size == in && scale == 1) continue;
     const bool height = (view.dims[i] == whole(Axis::height, in) && in > 1) || (plain && i == 2);
