@@ -22,10 +22,17 @@ std::string score_change(double from, double to) {
 }
 
 std::string lanes_text(const Effect& effect) {
+  if (effect.after.empty()) return fmt::format("{:.0f} -> none", 100 * effect.lanes_before);
   return fmt::format("{:.0f} -> {:.0f} %", 100 * effect.lanes_before, 100 * effect.lanes_after);
 }
 
 // --- for machines
+
+std::string one_line(const std::vector<SubgraphCount>& subgraphs) {
+  std::vector<std::string> texts;
+  for (const SubgraphCount& subgraph : subgraphs) texts.push_back(to_text(subgraph));
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
 
 Cell number_or_none(double value) {
   return std::isfinite(value) ? Cell(significant(value)) : Cell();
@@ -33,7 +40,8 @@ Cell number_or_none(double value) {
 
 // `before`: the network that the step was applied to.
 void add_row(Table& table, const AdviceReport& report, const char* part, std::int64_t number,
-             const Trial* trial, const NetworkFigures& before, const NetworkFigures& figures) {
+             const Trial* trial, const NetworkFigures& before, double score_before,
+             const NetworkFigures& figures) {
   const NetworkFigures& original = report.plan.original;
   std::vector<Cell> row = {std::string(part), number};
   if (trial != nullptr) {
@@ -48,7 +56,7 @@ void add_row(Table& table, const AdviceReport& report, const char* part, std::in
                          significant(percent(figures.latency_ms / before.latency_ms - 1)),
                          significant(percent(1 - figures.latency_ms / original.latency_ms)),
                          figures.peak_memory_bytes, figures.params, figures.macs,
-                         number_or_none(figures.score), number_or_none(figures.score - before.score)});
+                         number_or_none(figures.score), number_or_none(figures.score - score_before)});
   for (std::size_t i = 0; i < report.scores.size(); ++i)
     row.push_back(i < figures.scores.size() ? number_or_none(figures.scores[i]) : Cell());
   if (trial != nullptr) {
@@ -56,9 +64,8 @@ void add_row(Table& table, const AdviceReport& report, const char* part, std::in
     for (const double share :
          {effect.lanes_before, effect.lanes_after, effect.network_lanes_before, effect.network_lanes_after})
       row.emplace_back(significant(percent(share)));
-    constexpr std::size_t all = 1000;
-    row.emplace_back(to_text(effect.before, all));
-    row.emplace_back(to_text(effect.after, all));
+    row.emplace_back(one_line(effect.before));
+    row.emplace_back(one_line(effect.after));
   } else {
     row.resize(row.size() + 6);
   }
@@ -90,34 +97,51 @@ std::vector<Cell> step_row(const std::string& step, const NetworkFigures& figure
           figures.score};
 }
 
+// "   before  ..." with one subgraph a line.
+std::string side_text(const char* heading, const std::vector<SubgraphCount>& subgraphs, std::size_t most) {
+  std::string text;
+  const auto line = [&](const std::string& content) {
+    text += fmt::format("   {:<8}{}\n", text.empty() ? heading : "", content);
+  };
+  const std::size_t shown = subgraphs.size() <= most + 1 ? subgraphs.size() : most;
+  for (std::size_t i = 0; i < shown; ++i) line(to_text(subgraphs[i]));
+  if (subgraphs.empty()) line("nothing");
+  if (shown == subgraphs.size()) return text;
+  double rest = 0;
+  for (std::size_t i = shown; i < subgraphs.size(); ++i) rest += subgraphs[i].latency_ms;
+  line(fmt::format("and {} others: {:.3g} ms", subgraphs.size() - shown, rest));
+  return text;
+}
+
+std::string explanation(const std::string& heading, const Trial& trial, std::size_t most) {
+  return fmt::format("{}\n   {}; lanes {}\n", heading, trial.step.what, lanes_text(trial.effect)) +
+         side_text("before", trial.effect.before, most) + side_text("after", trial.effect.after, most);
+}
+
 std::string taken_text(const RewritePlan& plan, int width, bool colour) {
   Table table{.columns = step_columns(), .rows = {}};
   const double lanes = plan.alone.empty() ? 0 : plan.alone[0].effect.network_lanes_before;
   table.rows.push_back(step_row("original", plan.original, plan.original, plan.original, lanes));
   const NetworkFigures* before = &plan.original;
+  std::string why;
   for (std::size_t i = 0; i < plan.taken.size(); ++i) {
     const Trial& trial = plan.taken[i];
-    table.rows.push_back(step_row(fmt::format("{} {}", i + 1, trial.step.text()), trial.figures, *before,
-                                  plan.original, trial.effect.network_lanes_after));
+    const std::string heading = fmt::format("{} {}", i + 1, trial.step.text());
+    table.rows.push_back(
+        step_row(heading, trial.figures, *before, plan.original, trial.effect.network_lanes_after));
     before = &trial.figures;
+    constexpr std::size_t most = 3;
+    why += "\n" + explanation(heading, trial, most);
   }
-  std::string text = table.to_text(width, colour) + "\n";
-  constexpr std::size_t most = 3;
-  for (std::size_t i = 0; i < plan.taken.size(); ++i) {
-    const auto& [step, figures, effect, verdict, allowed] = plan.taken[i];
-    text +=
-        fmt::format("{} {}\n   {}; lanes {}\n   before  {}\n   after   {}\n", i + 1, step.text(), step.what,
-                    lanes_text(effect), to_text(effect.before, most), to_text(effect.after, most));
-  }
-  return text;
+  return table.to_text(width, colour) + why;
 }
 
 std::string reason(const Trial& trial) {
-  if (!trial.allowed) return "not allowed";
-  return std::string(to_string(trial.verdict));
+  return trial.allowed ? std::string(to_string(trial.verdict)) : "not allowed";
 }
 
-Table trial_table(std::span<const Trial* const> trials, const NetworkFigures& now) {
+// `score`: quick, of the network that the steps were tried on.
+Table trial_table(std::span<const Trial* const> trials, const NetworkFigures& now, double score) {
   Table table{.columns = {{"step", "step", Style::text},
                           {"verdict", "verdict", Style::text},
                           {"latency", "latency", Style::number},
@@ -133,7 +157,7 @@ Table trial_table(std::span<const Trial* const> trials, const NetworkFigures& no
       return change_text(static_cast<double>(from), static_cast<double>(to));
     };
     table.rows.push_back({trial->step.text(), reason(*trial), change_text(now.latency_ms, then.latency_ms),
-                          score_change(now.score, then.score),
+                          score_change(score, then.score),
                           ratio(now.peak_memory_bytes, then.peak_memory_bytes),
                           ratio(now.params, then.params), lanes_text(trial->effect), trial->step.what});
   }
@@ -153,6 +177,10 @@ std::vector<const Trial*> most_instructive(const std::vector<Trial>& rejected, s
   std::map<RewriteKind, std::vector<const Trial*>> by_kind;
   for (const Trial& trial : rejected)
     if (trial.allowed && trial.verdict != Verdict::no_gain) by_kind[trial.step.kind].push_back(&trial);
+  // Blocks that are built alike tell the same story.
+  const auto alike = [](const Trial* a, const Trial* b) {
+    return a->step.what == b->step.what && a->figures.latency_ms == b->figures.latency_ms;
+  };
   for (auto& [kind, trials] : by_kind) {
     std::ranges::stable_sort(trials, [](const Trial* a, const Trial* b) {
       if ((a->verdict == Verdict::worse) != (b->verdict == Verdict::worse))
@@ -161,6 +189,7 @@ std::vector<const Trial*> most_instructive(const std::vector<Trial>& rejected, s
       return worse ? a->figures.latency_ms > b->figures.latency_ms
                    : a->figures.latency_ms < b->figures.latency_ms;
     });
+    trials.erase(std::ranges::unique(trials, alike).begin(), trials.end());
   }
   std::vector<const Trial*> chosen;
   for (std::size_t rank = 0; chosen.size() < most; ++rank) {
@@ -194,19 +223,20 @@ Table advice_table(const AdviceReport& report) {
                           "network_lane_efficiency_before_percent", "network_lane_efficiency_after_percent",
                           "subgraphs_before", "subgraphs_after"})
     column(key);
-  add_row(table, report, "original", 0, nullptr, plan.original, plan.original);
+  add_row(table, report, "original", 0, nullptr, plan.original, plan.original.score, plan.original);
   std::int64_t number = 0;
   for (const Trial& trial : plan.alone)
-    add_row(table, report, "alone", ++number, &trial, plan.original, trial.figures);
+    add_row(table, report, "alone", ++number, &trial, plan.original, plan.quick_score_of_original,
+            trial.figures);
   const NetworkFigures* before = &plan.original;
   number = 0;
   for (const Trial& trial : plan.taken) {
-    add_row(table, report, "taken", ++number, &trial, *before, trial.figures);
+    add_row(table, report, "taken", ++number, &trial, *before, before->score, trial.figures);
     before = &trial.figures;
   }
   number = 0;
   for (const Trial& trial : plan.rejected)
-    add_row(table, report, "rejected", ++number, &trial, *before, trial.figures);
+    add_row(table, report, "rejected", ++number, &trial, *before, plan.quick_score_of_result, trial.figures);
   return table;
 }
 
@@ -217,7 +247,7 @@ std::string advice_text(const AdviceReport& report, bool list, int width, bool c
   if (list) {
     text += fmt::format("{} on {}: {:.3f} ms, rank score {:.3f}. Each step alone:\n\n", report.source,
                         report.hardware, from.latency_ms, from.score);
-    return text + trial_table(by_gain(plan.alone), from).to_text(width, colour);
+    return text + trial_table(by_gain(plan.alone), from, plan.quick_score_of_original).to_text(width, colour);
   }
   text += fmt::format(
       "{} on {}: {:.3f} -> {:.3f} ms ({}), memory {}, rank score {:.3f} -> {:.3f}\n\n", report.source,
@@ -229,11 +259,9 @@ std::string advice_text(const AdviceReport& report, bool list, int width, bool c
   if (rejected.empty()) return text;
   text +=
       fmt::format("\nTried on the result and left ({} of {}):\n\n", rejected.size(), plan.rejected.size());
-  text += trial_table(rejected, to).to_text(width, colour) + "\n";
+  text += trial_table(rejected, to, plan.quick_score_of_result).to_text(width, colour);
   constexpr std::size_t most = 2;
-  for (const Trial* trial : rejected)
-    text += fmt::format("{}\n   before  {}\n   after   {}\n", trial->step.text(),
-                        to_text(trial->effect.before, most), to_text(trial->effect.after, most));
+  for (const Trial* trial : rejected) text += "\n" + explanation(trial->step.text(), *trial, most);
   return text;
 }
 

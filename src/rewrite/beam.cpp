@@ -53,21 +53,24 @@ BeamSearch::States BeamSearch::best_of(States states, std::size_t count) const {
 RewriteState BeamSearch::run(const RewriteState& start,
                              const std::function<void(const RewriteState& best)>& progress) {
   // A level that finds nothing better is no end yet: a step that pays may come after one that does not.
-  constexpr int patience = 4;
+  constexpr int patience = 3;
   const auto width = static_cast<std::size_t>(settings_.beam);
   RewriteState best = start;
   States beam = {start};
-  seen_.insert(fingerprint(*start.network));
+  scored_.push_back(start);
+  seen_ = {fingerprint(*start.network)};
   int idle = 0;
-  for (int level = 0; level < settings_.max_steps && idle < patience && !beam.empty(); ++level) {
+  const int most = settings_.max_steps - static_cast<int>(start.path.size());
+  for (int level = 0; level < most && idle < patience && !beam.empty(); ++level) {
     States children;
     for (const RewriteState& state : beam) add_children(state, children);
     // Half as many again as can stay: forecasts err.
     children = best_of(std::move(children), width + (width + 1) / 2);
     std::vector<RewriteState*> to_score;
     for (RewriteState& child : children) to_score.push_back(&child);
-    meter_.score(to_score);
+    meter_.score_quickly(to_score);
     std::erase_if(children, [](const RewriteState& child) { return !std::isfinite(child.figures.score); });
+    scored_.insert(scored_.end(), children.begin(), children.end());
     ++idle;
     for (const RewriteState& child : children) {
       score_change_[child.path.back()] = child.figures.score - child.parent_score;
@@ -79,6 +82,19 @@ RewriteState BeamSearch::run(const RewriteState& start,
     if (progress) progress(best);
   }
   return best;
+}
+
+const RewriteState& BeamSearch::best() const {
+  return *std::ranges::min_element(scored_, [&](const RewriteState& a, const RewriteState& b) {
+    return currency_.better(a.figures, b.figures);
+  });
+}
+
+void BeamSearch::correct(const RewriteState& state, double score) {
+  RewriteState corrected = state;
+  corrected.figures.score = score;
+  std::erase_if(scored_, [&](const RewriteState& other) { return other.path == state.path; });
+  scored_.push_back(std::move(corrected));
 }
 
 }  // namespace assay

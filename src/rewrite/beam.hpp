@@ -20,8 +20,13 @@ class BeamSearch {
   // What a step is expected to do to the score, until it is tried.
   void expect(const std::string& step, double score_change) { score_change_[step] = score_change; }
 
-  // The best network that was scored; `start` when there is no better one.
+  // Searches from `start` on. The best network that it scored; `start` when there is no better one.
   RewriteState run(const RewriteState& start, const std::function<void(const RewriteState& best)>& progress);
+
+  // The best network of all runs, under the limits of today.
+  const RewriteState& best() const;
+  // A network is worth less than its quick score promised.
+  void correct(const RewriteState& state, double score);
 
  private:
   using States = std::vector<RewriteState>;
@@ -34,6 +39,7 @@ class BeamSearch {
   const RewriteSettings& settings_;
   std::unordered_map<std::string, double> score_change_;  // where the step was tried last
   std::unordered_set<std::uint64_t> seen_;                // fingerprints
+  States scored_;
 };
 
 }  // namespace assay

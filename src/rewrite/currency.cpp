@@ -40,19 +40,24 @@ bool Currency::within_limits(const NetworkFigures& figures) const {
   return within_ceilings(figures) && figures.score >= min_score_ - score_tolerance;
 }
 
+double Currency::violation(const NetworkFigures& figures) const {
+  const double missing = std::isfinite(min_score_) ? std::max(min_score_ - figures.score, 0.0) : 0;
+  return excess(figures) + rate_ * missing;
+}
+
 double Currency::cost(const NetworkFigures& figures, bool rich) const {
-  // A ceiling has to be met in the end: being above it costs more than it could gain.
+  // Limits have to be kept in the end, and what is missing will cost more than it costs on average.
   constexpr double urgency = 2;
-  double cost = objective(figures) + urgency * excess(figures);
-  const double missing = min_score_ - figures.score;
-  if (objective_ != RewriteObjective::score) cost += rate_ * (rich ? missing : std::max(missing, 0.0));
+  double cost = objective(figures) + urgency * violation(figures);
+  if (rich && objective_ != RewriteObjective::score && std::isfinite(min_score_))
+    cost -= rate_ * std::max(figures.score - min_score_, 0.0);
   return cost;
 }
 
 bool Currency::better(const NetworkFigures& a, const NetworkFigures& b) const {
   const bool a_within = within_limits(a), b_within = within_limits(b);
   if (a_within != b_within) return a_within;
-  return a_within ? objective(a) < objective(b) : cost(a, false) < cost(b, false);
+  return a_within ? objective(a) < objective(b) : violation(a) < violation(b);
 }
 
 double exchange_rate(const Currency& currency, const NetworkFigures& original, std::span<const Trial> alone) {

@@ -12,6 +12,8 @@ class Currency {
   Currency(RewriteObjective objective, const RewriteLimits& limits, double min_score)
       : objective_(objective), limits_(limits), min_score_(min_score) {}
 
+  double min_score() const { return min_score_; }
+  void set_min_score(double min_score) { min_score_ = min_score; }
   // log(objective) that a unit of score is worth.
   void set_rate(double rate) { rate_ = rate; }
   double rate() const { return rate_; }
@@ -20,8 +22,10 @@ class Currency {
   double objective(const NetworkFigures& figures) const;
   bool within_ceilings(const NetworkFigures& figures) const { return excess(figures) == 0; }
   bool within_limits(const NetworkFigures& figures) const;
-  // The objective, what is above ceilings, and what the score lacks; `rich`: and less what the score has
-  // above its floor. Lower is better.
+  // How far from the limits; 0 within them.
+  double violation(const NetworkFigures& figures) const;
+  // The objective and, at a premium, the violation; `rich`: and less what the score has above its floor.
+  // Lower is better.
   double cost(const NetworkFigures& figures, bool rich) const;
   // Whether `a` is the better result.
   bool better(const NetworkFigures& a, const NetworkFigures& b) const;

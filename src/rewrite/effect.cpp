@@ -67,7 +67,8 @@ NetworkFigures figures_of(const Estimator& estimator, Estimator::Session& sessio
           .peak_memory_bytes = peak_memory_bytes(estimator.accelerator(), network),
           .params = network.parameters(),
           .macs = network.macs(),
-          .scores = {}};
+          .scores = {},
+          .score_status = {}};
 }
 
 Effect effect_of(const Estimator& estimator, const Network& before, const Network& after) {
@@ -82,21 +83,11 @@ Effect effect_of(const Estimator& estimator, const Network& before, const Networ
   return effect;
 }
 
-std::string to_text(const std::vector<SubgraphCount>& subgraphs, std::size_t most) {
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; i < std::min(most, subgraphs.size()); ++i) {
-    const SubgraphCount& entry = subgraphs[i];
-    texts.push_back(fmt::format("{}{}: {:.3g} ms, {:.0f} % of the lanes, bound by {}",
-                                entry.count > 1 ? fmt::format("{} x ", entry.count) : "",
-                                describe(entry.subgraph), entry.latency_ms, 100 * entry.lane_efficiency,
-                                to_string(entry.bound)));
-  }
-  if (subgraphs.size() > most) {
-    double rest = 0;
-    for (std::size_t i = most; i < subgraphs.size(); ++i) rest += subgraphs[i].latency_ms;
-    texts.push_back(fmt::format("{} more: {:.3g} ms", subgraphs.size() - most, rest));
-  }
-  return texts.empty() ? "nothing" : fmt::format("{}", fmt::join(texts, "; "));
+std::string to_text(const SubgraphCount& subgraph) {
+  return fmt::format("{}{}: {:.3g} ms, {:.0f} % of the lanes, bound by {}",
+                     subgraph.count > 1 ? fmt::format("{} x ", subgraph.count) : "",
+                     describe(subgraph.subgraph), subgraph.latency_ms, 100 * subgraph.lane_efficiency,
+                     to_string(subgraph.bound));
 }
 
 }  // namespace assay

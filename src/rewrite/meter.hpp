@@ -19,14 +19,18 @@ struct RewriteState {
 
 class Meter {
  public:
-  Meter(const Estimator& estimator, const ScoreNetworks& score)
-      : estimator_(estimator), session_(estimator), score_(score) {}
+  Meter(const Estimator& estimator, const RewriteScores& scores)
+      : estimator_(estimator), session_(estimator), scores_(scores) {}
 
   const Estimator& estimator() const { return estimator_; }
   // All but the scores.
   NetworkFigures figures(const Network& network);
-  void score(std::span<RewriteState* const> states);
+  void score(std::span<RewriteState* const> states, const ScoreNetworks& score);
+  void score_quickly(std::span<RewriteState* const> states) { score(states, scores_.quick); }
+  void score_exactly(std::span<RewriteState* const> states) { score(states, scores_.exact); }
+  // With quick scores.
   RewriteState measured(Network network, std::vector<std::string> path);
+  double exact_score(const RewriteState& state);
 
   int networks() const { return networks_; }
   int scored() const { return scored_; }
@@ -34,7 +38,7 @@ class Meter {
  private:
   const Estimator& estimator_;
   Estimator::Session session_;
-  const ScoreNetworks& score_;
+  const RewriteScores& scores_;
   int networks_ = 0, scored_ = 0;
 };
 

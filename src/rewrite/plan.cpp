@@ -16,17 +16,21 @@ namespace {
 
 // Below this the objective did not change: one part in a thousand.
 constexpr double noticeable = 1e-3;
+// What gains less is not worth a person's attention.
+constexpr double worthwhile = 5e-3;
 
 class Planner {
  public:
-  Planner(const Network& network, const Estimator& estimator, const ScoreNetworks& score,
+  Planner(const Network& network, const Estimator& estimator, const RewriteScores& scores,
           const RewriteSettings& settings, const std::function<void(const RewriteProgress&)>& progress)
       : settings_(settings),
         progress_(progress),
-        meter_(estimator, score),
+        meter_(estimator, scores),
         keep_(settings.keep, network),
         original_(meter_.measured(network, {})),
-        min_score_(settings.limits.min_score.value_or(original_.figures.score)),
+        exact_score_of_original_(meter_.exact_score(original_)),
+        min_score_(
+            std::max(settings.limits.min_score, exact_score_of_original_ + settings.limits.min_score_change)),
         currency_(settings.objective, settings.limits, min_score_) {}
 
   RewritePlan plan();
@@ -34,10 +38,10 @@ class Planner {
  private:
   std::vector<Trial> trials(const RewriteState& now, bool explore);
   Verdict judge(const NetworkFigures& now, const NetworkFigures& then) const;
-  RewriteState with_pinned_steps();
   std::optional<Network> replay(std::span<const std::string> path) const;
   RewriteState without_idle_steps(RewriteState best);
-  RewriteState polished(RewriteState best, std::vector<Trial>& rejected);
+  RewriteState improved(BeamSearch& search, RewriteState best, std::vector<Trial>& rejected);
+  RewriteState confirmed(BeamSearch& search, const RewriteState& start, std::vector<Trial>& rejected);
   std::vector<Trial> told(const RewriteState& result);
   void report(const RewriteState& best) const;
 
@@ -54,8 +58,9 @@ class Planner {
   Meter meter_;
   Keep keep_;
   RewriteState original_;
+  double exact_score_of_original_;
   double min_score_;
-  Currency currency_;
+  Currency currency_;  // with the floor for quick scores
 };
 
 void Planner::report(const RewriteState& best) const {
@@ -69,7 +74,7 @@ Verdict Planner::judge(const NetworkFigures& now, const NetworkFigures& then) co
   if (gain(now, then) <= noticeable) return Verdict::no_gain;
   if (!std::isfinite(then.score)) return Verdict::unscored;
   if (currency_.better(then, now)) return Verdict::better;
-  return then.score < min_score_ ? Verdict::score_falls : Verdict::over_limit;
+  return then.score < currency_.min_score() ? Verdict::score_falls : Verdict::over_limit;
 }
 
 // Every step that `now` offers. Scored is what improves the objective; to explore, also what costs little.
@@ -89,7 +94,7 @@ std::vector<Trial> Planner::trials(const RewriteState& now, bool explore) {
     const bool cheap = state.figures.latency_ms <= little * now.figures.latency_ms;
     if (gains || (cheap && (explore || by_score()))) to_score.push_back(&state);
   }
-  meter_.score(to_score);
+  meter_.score_quickly(to_score);
   std::vector<Trial> trials;
   for (std::size_t i = 0; i < states.size(); ++i) {
     Trial trial{.step = std::move(steps[i]),
@@ -136,14 +141,14 @@ RewriteState Planner::without_idle_steps(RewriteState best) {
       RewriteState state{
           .network = std::make_shared<Network>(*std::move(network)), .path = std::move(path), .figures = {}};
       state.figures = meter_.figures(*state.network);
-      if (by_score() || gain(best.figures, state.figures) >= -noticeable) shorter.push_back(std::move(state));
+      if (by_score() || gain(best.figures, state.figures) >= -worthwhile) shorter.push_back(std::move(state));
     }
     std::vector<RewriteState*> to_score;
     for (RewriteState& state : shorter) to_score.push_back(&state);
-    meter_.score(to_score);
+    meter_.score_quickly(to_score);
     const RewriteState* found = nullptr;
     for (const RewriteState& state : shorter) {
-      if (gain(best.figures, state.figures) < -noticeable) continue;
+      if (gain(best.figures, state.figures) < -worthwhile) continue;
       if (!currency_.within_limits(state.figures) && currency_.within_limits(best.figures)) continue;
       if (found == nullptr || currency_.better(state.figures, found->figures)) found = &state;
     }
@@ -152,9 +157,12 @@ RewriteState Planner::without_idle_steps(RewriteState best) {
   }
 }
 
-// Takes further single steps as long as one improves the result. Leaves in `rejected` all that do not.
-RewriteState Planner::polished(RewriteState best, std::vector<Trial>& rejected) {
+// Searches from the best network so far until no single step improves it any more. Leaves in `rejected` what
+// those steps do.
+RewriteState Planner::improved(BeamSearch& search, RewriteState best, std::vector<Trial>& rejected) {
   for (;;) {
+    best = search.run(best, [this](const RewriteState& state) { report(state); });
+    best = without_idle_steps(std::move(best));
     rejected = trials(best, false);
     const Trial* found = nullptr;
     for (const Trial& trial : rejected) {
@@ -167,6 +175,27 @@ RewriteState Planner::polished(RewriteState best, std::vector<Trial>& rejected) 
     best.figures = NetworkFigures(found->figures);
     report(best);
   }
+}
+
+// Searches until the result keeps the floor with its exact score, too. What it lacks is what quick scores
+// flatter the best of many by: the floor rises by that, and the best that is left is where the search goes
+// on.
+RewriteState Planner::confirmed(BeamSearch& search, const RewriteState& start, std::vector<Trial>& rejected) {
+  constexpr int rounds = 12;
+  constexpr double least_rise = 0.002;
+  double floor = min_score_;
+  RewriteState best = start;
+  for (int round = 1;; ++round) {
+    best = improved(search, std::move(best), rejected);
+    const double score = meter_.exact_score(best);
+    // After so many rounds nothing stands but what there was.
+    if (score >= min_score_ || round == rounds) break;
+    floor += std::max(min_score_ - score, least_rise);
+    currency_.set_min_score(floor);
+    search.correct(best, score);
+    best = search.best();
+  }
+  return best;
 }
 
 // The way to the result, step by step, each measured.
@@ -187,7 +216,7 @@ std::vector<Trial> Planner::told(const RewriteState& result) {
   }
   std::vector<RewriteState*> to_score;
   for (std::size_t i = 1; i < states.size(); ++i) to_score.push_back(&states[i]);
-  meter_.score(to_score);
+  meter_.score_exactly(to_score);
   for (std::size_t i = 0; i < taken.size(); ++i) {
     taken[i].figures = states[i + 1].figures;
     taken[i].verdict = judge(states[i].figures, states[i + 1].figures);
@@ -196,10 +225,11 @@ std::vector<Trial> Planner::told(const RewriteState& result) {
 }
 
 RewritePlan Planner::plan() {
-  if (!std::isfinite(original_.figures.score))
+  if (!std::isfinite(exact_score_of_original_))
     throw InputError(
-        "The network has no score, so nothing can be said about what rewrites do to it. See what assay score "
-        "says about it.");
+        fmt::format("The network has no score, so nothing can be said about what rewrites do to it: {}. Name "
+                    "other scores.",
+                    original_.figures.score_status));
   RewritePlan plan;
   plan.alone = trials(original_, true);
   currency_.set_rate(exchange_rate(currency_, original_.figures, plan.alone));
@@ -210,15 +240,19 @@ RewritePlan Planner::plan() {
 
   RewriteState start = original_;
   if (!settings_.pinned.empty()) start = meter_.measured(replay({}).value(), {});
-  RewriteState best = search.run(start, [this](const RewriteState& state) { report(state); });
-  best = without_idle_steps(std::move(best));
-  best = polished(std::move(best), plan.rejected);
+  const RewriteState best = confirmed(search, start, plan.rejected);
+  plan.quick_score_of_original = original_.figures.score;
+  plan.quick_score_of_result = best.figures.score;
 
+  // From here on with exact scores.
+  currency_.set_min_score(min_score_);
+  RewriteState* const only = &original_;
+  meter_.score_exactly({&only, 1});
   plan.original = original_.figures;
   plan.taken = told(best);
   plan.network = *best.network;
   plan.min_score = min_score_;
-  plan.within_limits = currency_.within_limits(best.figures);
+  plan.within_limits = currency_.within_limits(plan.result());
   plan.exchange_rate = currency_.rate();
   plan.networks = meter_.networks();
   plan.scored = meter_.scored();
@@ -233,10 +267,10 @@ std::string_view to_string(Verdict verdict) {
   return names[static_cast<std::size_t>(verdict)];
 }
 
-RewritePlan plan_rewrites(const Network& network, const Estimator& estimator, const ScoreNetworks& score,
+RewritePlan plan_rewrites(const Network& network, const Estimator& estimator, const RewriteScores& scores,
                           const RewriteSettings& settings,
                           const std::function<void(const RewriteProgress&)>& progress) {
-  return Planner(network, estimator, score, settings, progress).plan();
+  return Planner(network, estimator, scores, settings, progress).plan();
 }
 
 }  // namespace assay

@@ -18,6 +18,7 @@ struct NetworkFigures {
   std::int64_t params = 0, macs = 0;
   double score = std::numeric_limits<double>::quiet_NaN();  // NaN: not asked for, or there is none
   std::vector<double> scores;                               // that it is made of
+  std::string score_status;                                 // why there is none
 };
 
 // All but the scores. `session` belongs to `estimator`.
@@ -41,8 +42,7 @@ struct Effect {
 };
 Effect effect_of(const Estimator& estimator, const Network& before, const Network& after);
 
-// "5 x 3x3 convolution 16->96 s2 160x160 +batch_norm +relu6: 1.23 ms, 96 % of the lanes, bound by memory;
-// ...": at most `most` of them, then how many more.
-std::string to_text(const std::vector<SubgraphCount>& subgraphs, std::size_t most);
+// "5 x 3x3 convolution 16->96 s2 160x160 +batch_norm +relu6: 1.23 ms, 96 % of the lanes, bound by memory".
+std::string to_text(const SubgraphCount& subgraph);
 
 }  // namespace assay

@@ -8,6 +8,10 @@
 // depth_multiplier). Half of the beam goes to states that also count score above the floor as an asset, which
 // narrower widths can sell again. In the end steps that earn nothing are taken out again, and no further step
 // improves the result: the steps that were tried on it say why not.
+//
+// Scores of random networks scatter, and the best of some hundred is the luckiest, too. So the search has
+// quick scores, and its result has to stand with exact ones, of other random numbers. What it lacks then is
+// added to the floor, and the search goes on.
 #pragma once
 
 #include "assay/rewrite/effect.hpp"
@@ -26,9 +30,15 @@ namespace assay {
 struct NetworkScore {
   double score = std::numeric_limits<double>::quiet_NaN();  // higher is better; NaN: there is none
   std::vector<double> values;                               // of the single scores that it is made of
+  std::string status = "ok";                                // why there is none
 };
 // Scores of some networks, a function of each network alone. How they are made is the caller's business.
 using ScoreNetworks = std::function<std::vector<NetworkScore>(std::span<const Network* const>)>;
+
+struct RewriteScores {
+  ScoreNetworks quick;  // for hundreds of networks
+  ScoreNetworks exact;  // for the original, the result, and the steps between them; may be the same
+};
 
 enum class RewriteObjective : std::uint8_t {
   latency,  // lowest latency
@@ -37,7 +47,9 @@ enum class RewriteObjective : std::uint8_t {
 };
 
 struct RewriteLimits {
-  std::optional<double> min_score;  // absent: the original's
+  // Lowest score relative to the original's, and absolute; the higher of both counts.
+  double min_score_change = 0;
+  double min_score = -std::numeric_limits<double>::infinity();
   double max_latency_ms = std::numeric_limits<double>::infinity();
   std::int64_t max_memory_bytes = std::numeric_limits<std::int64_t>::max();
   std::int64_t max_params = std::numeric_limits<std::int64_t>::max();
@@ -54,7 +66,7 @@ struct RewriteSettings {
   // Texts of steps that are taken first, whatever is allowed or kept, and never taken back.
   std::vector<std::string> pinned;
   int beam = 8;        // 1: greedy
-  int max_steps = 40;  // of the search, beside the pinned ones; 0: none
+  int max_steps = 12;  // of the search, beside the pinned ones; 0: none
 
   // Untrained networks are scored on small images, whatever size they are made for: what a smaller image
   // costs in accuracy is something that scores hardly see.
@@ -86,11 +98,14 @@ struct Trial {
 };
 
 struct RewritePlan {
-  NetworkFigures original;
-  std::vector<Trial> alone;     // every step on the original, by itself
-  std::vector<Trial> taken;     // in order, figures cumulative; the last one's are the result's
-  std::vector<Trial> rejected;  // every step that the result still offers, on the result
-  Network network;              // the result
+  NetworkFigures original;  // with exact scores
+  std::vector<Trial>
+      taken;  // in order, with exact scores, figures cumulative; the last ones are the result's
+  std::vector<Trial> alone;     // every step on the original, by itself, with quick scores
+  std::vector<Trial> rejected;  // every step that the result still offers, on the result, with quick scores
+  // What the scores of `alone` and of `rejected` are to be compared with.
+  double quick_score_of_original = 0, quick_score_of_result = 0;
+  Network network;  // the result
   double min_score = 0;
   bool within_limits = true;  // of the result; false: no combination was found that is
   double exchange_rate = 0;   // log(objective) for a unit of score
@@ -108,7 +123,7 @@ struct RewriteProgress {
 // Deterministic: equal for equal scores. Throws InputError for a pinned step that the network does not offer
 // at that point (with the nearest that it does), for a `keep` that names nothing, and when the original has
 // no score.
-RewritePlan plan_rewrites(const Network& network, const Estimator& estimator, const ScoreNetworks& score,
+RewritePlan plan_rewrites(const Network& network, const Estimator& estimator, const RewriteScores& scores,
                           const RewriteSettings& settings,
                           const std::function<void(const RewriteProgress&)>& progress = {});
 
