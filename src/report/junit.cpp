@@ -2,27 +2,30 @@
 
 #include "assay/report/escape.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 namespace assay {
 namespace {
 
-// "tests", "failures", ... of some suites, as attributes.
-std::string counts(std::span<const TestSuite> suites) {
+struct Counts {
   std::size_t tests = 0, failures = 0, errors = 0, skipped = 0;
-  for (const TestSuite& suite : suites) {
-    tests += suite.cases.size();
-    const auto with = [&](TestCase::Outcome outcome) {
-      return static_cast<std::size_t>(std::ranges::count(suite.cases, outcome, &TestCase::outcome));
-    };
-    failures += with(TestCase::Outcome::failed);
-    errors += with(TestCase::Outcome::error);
-    skipped += with(TestCase::Outcome::skipped);
+
+  std::string attributes() const {
+    return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\"", tests, failures, errors);
   }
-  return fmt::format("tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"", tests, failures, errors,
-                     skipped);
+};
+
+Counts counts_of(std::span<const TestSuite> suites) {
+  Counts counts;
+  for (const TestSuite& suite : suites) {
+    for (const TestCase& test : suite.cases) {
+      ++counts.tests;
+      counts.failures += test.outcome == TestCase::Outcome::failed;
+      counts.errors += test.outcome == TestCase::Outcome::error;
+      counts.skipped += test.outcome == TestCase::Outcome::skipped;
+    }
+  }
+  return counts;
 }
 
 std::string element(const TestCase& test) {
@@ -50,9 +53,11 @@ std::string element(const TestCase& test) {
 
 std::string to_junit(const std::string& name, std::span<const TestSuite> suites) {
   std::string text = fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"{}\" {}>\n",
-                                 xml_attribute(name), counts(suites));
+                                 xml_attribute(name), counts_of(suites).attributes());
   for (const TestSuite& suite : suites) {
-    text += fmt::format("  <testsuite name=\"{}\" {}>\n", xml_attribute(suite.name), counts({&suite, 1}));
+    const Counts counts = counts_of({&suite, 1});
+    text += fmt::format("  <testsuite name=\"{}\" {} skipped=\"{}\">\n", xml_attribute(suite.name),
+                        counts.attributes(), counts.skipped);
     for (const TestCase& test : suite.cases) text += element(test);
     text += "  </testsuite>\n";
   }

@@ -1,5 +1,5 @@
-// Test results as JUnit XML, which CI systems show: the elements and attributes that Jenkins, GitLab and
-// GitHub's actions agree on. No times: the same results are the same bytes.
+// Test results as JUnit XML, which CI systems show, as Jenkins' schema (xunit plugin, junit-10.xsd) has it.
+// No times: the same results are the same bytes.
 #pragma once
 
 #include <optional>
