@@ -254,6 +254,19 @@ TEST_CASE("estimator: what was never measured is estimated from the rest and fla
   CHECK(estimator.predict(random_network(3)).extrapolated);
 }
 
+TEST_CASE("estimator: what is known of convolutions is a guess for transposed ones") {
+  const Estimator cpu = Estimator::load(ASSAY_SOURCE_DIR "/spaces/accelerators/host_cpu.estimator.json");
+  Subgraph s = {.input = {24, 16, 16}, .output = {24, 16, 16}, .groups = 24, .kernel_h = 3, .kernel_w = 3};
+  const Prediction plain = cpu.predict(s);
+  CHECK_FALSE(plain.extrapolated);
+  s.kind = OpKind::transposed_convolution;
+  const Prediction transposed = cpu.predict(s);
+  CHECK(transposed.extrapolated);
+  CHECK(transposed.latency_ms > 0.2 * plain.latency_ms);
+  CHECK(transposed.latency_ms < 5 * plain.latency_ms);
+  CHECK(transposed.latency_high_ms / transposed.latency_ms > plain.latency_high_ms / plain.latency_ms);
+}
+
 TEST_CASE("estimator: measurements that cannot be are refused") {
   const Accelerator a = shipped("edge_npu_16");
   std::vector<Subgraph> subgraphs;

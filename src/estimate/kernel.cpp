@@ -9,6 +9,20 @@ namespace {
 constexpr double sqrt3 = 1.7320508075688772;
 constexpr double context_length = 2;  // of log roofline: a factor of 7 in latency
 
+int family_of(const Subgraph& subgraph) {
+  const int kind = static_cast<int>(kind_of(subgraph));
+  switch (subgraph.kind) {
+    case OpKind::transposed_convolution:
+      return kind + subgraph_kind_count;
+    case OpKind::channel_shuffle:
+      return kind + 2 * subgraph_kind_count;
+    case OpKind::layer_norm:
+      return kind + 3 * subgraph_kind_count;
+    default:
+      return kind;
+  }
+}
+
 }  // namespace
 
 double distance(const Kernel::Component& component, const Coordinates& a, const Coordinates& b) {
@@ -34,11 +48,12 @@ double trend_of(const Kernel& kernel, const Coordinates& a, const Coordinates& b
 }
 
 Point point_of(const Accelerator& accelerator, const Subgraph& subgraph, double roofline_ms) {
-  return {subgraph, kind_of(subgraph), coordinates_of(accelerator, subgraph), std::log(roofline_ms)};
+  return {subgraph, kind_of(subgraph), coordinates_of(accelerator, subgraph), std::log(roofline_ms),
+          family_of(subgraph)};
 }
 
 double Kernel::operator()(const Point& a, const Point& b) const {
-  if (a.kind != b.kind) return 0;
+  if (a.family != b.family) return 0;
   double sum = kind + (a.subgraph == b.subgraph ? exact : 0) + trend * trend_of(*this, a.at, b.at);
   for (const Component& component : components)
     sum += value_at(component, distance(component, a.at, b.at)).covariance;

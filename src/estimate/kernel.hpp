@@ -18,10 +18,13 @@ struct Point {
   SubgraphKind kind = SubgraphKind::convolution;
   Coordinates at{};
   double log_roofline = 0;
+  // Its kind; of operators that libraries compute by other means than the rest of their kind, one of their
+  // own: what was measured of a convolution tells nothing of how far a transposed one is from its roofline.
+  int family = 0;
 };
 Point point_of(const Accelerator& accelerator, const Subgraph& subgraph, double roofline_ms);
 
-// Covariances of g. Zero between kinds; within one
+// Covariances of g. Zero between families; within one
 //   kind + exact [same subgraph] + trend a'b + sum over components of v (1 + sqrt(3) r) exp(-sqrt(3) r),
 // a and b the standardised shape coordinates: what goes with a power of a size holds beyond the measured
 // range; r the distance with a length per coordinate (Matern 3/2, automatic relevance determination). The

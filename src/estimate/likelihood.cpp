@@ -136,7 +136,7 @@ void Likelihood::add_gradient(const Kernel& kernel, const MatrixXd& w, const Vec
 
 void Likelihood::add_pair(const Kernel& kernel, const Point& a, const Point& b, double weight,
                           double* gradient) const {
-  if (a.kind != b.kind) return;
+  if (a.family != b.family) return;
   gradient[0] += weight * kernel.kind;
   if (&a == &b) gradient[1] += weight * kernel.exact;
   gradient[3] += weight * kernel.trend * trend_of(kernel, a.at, b.at);
