@@ -86,10 +86,16 @@ Outcome try_model(const fs::path& folder, int image) {
   return {Outcome::passed, ""};
 }
 
-Outcome try_both_ways(const fs::path& folder) {
-  Outcome first = try_model(folder, 0);
+// The first input that works as an image.
+Outcome try_model(const fs::path& folder) {
+  const Outcome first = try_model(folder, 0);
   if (first.kind != Outcome::unsupported) return first;
-  return fs::exists(folder / "test_data_set_0" / "input_1.pb") ? try_model(folder, 1) : first;
+  for (int image = 1; fs::exists(folder / "test_data_set_0" / ("input_" + std::to_string(image) + ".pb"));
+       ++image) {
+    const Outcome other = try_model(folder, image);
+    if (other.kind != Outcome::unsupported) return other;
+  }
+  return first;
 }
 
 }  // namespace
@@ -104,7 +110,7 @@ TEST_CASE("the ONNX project's node tests: none computes another result") {
     for (const auto& entry : fs::directory_iterator(data / suite)) {
       if (!fs::exists(entry.path() / "test_data_set_0" / "input_0.pb")) continue;
       INFO(entry.path().string());
-      const Outcome outcome = try_both_ways(entry.path());
+      const Outcome outcome = try_model(entry.path());
       CHECK_MESSAGE(outcome.kind != Outcome::failed, outcome.text);
       passed += outcome.kind == Outcome::passed;
       failed += outcome.kind == Outcome::failed;

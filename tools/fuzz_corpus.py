@@ -16,8 +16,17 @@ import torch
 import torchvision
 from onnx import helper
 
-NETWORKS = {"mobilenet_v3_small": 13, "shufflenet_v2_x0_5": 11, "squeezenet1_1": 9, "convnext_tiny": 13, "resnet18": 9,
-            "googlenet": 13, "efficientnet_b0": 13, "mnasnet0_5": 17}
+def networks():
+    """Small ones, because mutated weights are computed again and again."""
+    for name, opset in {"mobilenet_v3_small": 13, "shufflenet_v2_x0_5": 11, "squeezenet1_1": 9, "mnasnet0_5": 17}.items():
+        yield name, opset, getattr(torchvision.models, name)(weights=None, num_classes=4)
+    block = torchvision.models.convnext.CNBlockConfig
+    blocks = [block(8, 16, 1), block(16, 24, 1), block(24, None, 2)]
+    for opset in 13, 17:
+        yield f"convnext_{opset}", opset, torchvision.models.ConvNeXt(blocks, num_classes=4)
+    heads = torchvision.models.segmentation.lraspp
+    backbone = torchvision.models.mobilenet_v3_small(weights=None, dilated=True)
+    yield "lraspp", 13, heads._lraspp_mobilenetv3(backbone, 3)
 
 
 def without_weights(model):
@@ -44,11 +53,9 @@ def main():
     for path in Path("/usr/share/libonnx-testdata/data").glob("*/*/model.onnx"):
         if path.stat().st_size < 16384:
             shutil.copy(path, folder / f"{path.parent.name}.onnx")
-    for name, opset in NETWORKS.items():
-        options = {"init_weights": False} if name == "googlenet" else {}
-        network = getattr(torchvision.models, name)(weights=None, num_classes=4, **options).eval()
+    for name, opset, network in networks():
         buffer = io.BytesIO()
-        torch.onnx.export(network, torch.zeros(1, 3, 64, 64), buffer, opset_version=opset)
+        torch.onnx.export(network.eval(), torch.zeros(1, 3, 64, 64), buffer, opset_version=opset)
         model = without_weights(onnx.load_model_from_string(buffer.getvalue()))
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
 

@@ -6,6 +6,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "layer_report.hpp"
+#include "model_file.hpp"
 #include "result_writer.hpp"
 #include "terminal.hpp"
 #include "workload.hpp"
@@ -114,8 +115,8 @@ int run(const Arguments& arguments) {
                  weight_bytes(accelerator, executed),
                  declared.parameters(),
                  declared.macs(),
-                 p.extrapolated,
-                 std::string("ok")};
+                 p.extrapolated || !workload.gaps().empty(),
+                 workload.gaps().empty() ? std::string("ok") : "without " + workload.gaps()};
         if (details.layers) layers.add(executed, rows);
         if (details.memory) memory.add(executed, rows);
       } catch (const InputError& error) {
@@ -149,7 +150,7 @@ int run(const Arguments& arguments) {
 Command estimate_command() {
   return {.name = "estimate",
           .summary = "latency, memory, parameters and MACs on an accelerator, subgraph by subgraph",
-          .positionals = "SPACE.toml | NETWORK.json",
+          .positionals = "SPACE.toml | MODEL.onnx | NETWORK.json",
           .max_positionals = 1,
           .description =
               "Predicts latency by regression over the subgraphs that the accelerator runs as one. The 90 % "
@@ -161,9 +162,12 @@ Command estimate_command() {
               "the file describes real hardware. \"extrapolated\"\n"
               "says that a subgraph lies outside of what was measured. Peak memory follows the accelerator "
               "file.\n"
-              "params and macs count what is declared, dead branches included.",
+              "params and macs count what is declared, dead branches included. With --allow-gaps, operators "
+              "without\n"
+              "counterpart cost nothing, and the status names them.",
           .groups =
               {input_options(),
+               model_options(),
                estimator_options(),
                {"Details",
                 {{"layers", "",

@@ -45,7 +45,7 @@ ModelFile network_of(const Arguments& arguments) {
   if (arguments.given("number"))
     throw InputError("assay export: --number counts the shortlist of a run. Add --run JOURNAL.");
   if (!arguments.positionals().empty() && is_model_file(arguments.positionals()[0]))
-    return load_model(arguments.positionals()[0]);
+    return load_model(arguments.positionals()[0], model_settings(arguments));
   Workload workload(arguments);
   const std::vector<Item> items = workload.all();
   if (items.size() != 1) {
@@ -103,6 +103,7 @@ Command export_command() {
               "search are\n"
               "written by search --train DATASET --save-models FOLDER.",
           .groups = {input_options(),
+                     model_options(),
                      {"The winner of a run",
                       {{"run", "JOURNAL", "the journal of a search", ""},
                        {"number", "N", "which network of its shortlist, best first", "1"}}},

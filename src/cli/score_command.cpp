@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "interrupt.hpp"
+#include "model_file.hpp"
 #include "rank_weights.hpp"
 #include "reference.hpp"
 #include "result_writer.hpp"
@@ -144,7 +145,7 @@ Command score_command() {
   return {
       .name = "score",
       .summary = "zero-shot scores and the rank score of candidates or of one network",
-      .positionals = "SPACE.toml | NETWORK.json",
+      .positionals = "SPACE.toml | MODEL.onnx | NETWORK.json",
       .max_positionals = 1,
       .description =
           "Executes randomly initialised networks on a tiny random batch and prints what they promise: one\n"
@@ -159,7 +160,8 @@ Command score_command() {
           "A single candidate is compared with random candidates of its space, scored once and kept: each\n"
           "score, and the rank score, with the share of them that are worse. --reference does that for\n"
           "network files and for many candidates, too.",
-      .groups = {input_options(), score_options(), reference_options(), cache_options(), output_options()},
+      .groups = {input_options(), model_options(), score_options(), reference_options(), cache_options(),
+                 output_options()},
       .example =
           "  assay score spaces/nasbench201.toml --sample 20 --scores synflow,naswot,params\n"
           "  assay score spaces/nasbench201.toml --candidates mine.csv --out scored.csv\n"

@@ -94,7 +94,7 @@ Command train_command() {
   return {
       .name = "train",
       .summary = "train candidates or one network on an image data set",
-      .positionals = "SPACE.toml | NETWORK.json",
+      .positionals = "SPACE.toml | MODEL.onnx | NETWORK.json",
       .max_positionals = 1,
       .description =
           "SGD with Nesterov momentum, cosine schedule with warm-up, on both cores. Data sets: fashion-mnist "
@@ -102,6 +102,7 @@ Command train_command() {
           "dataset-fashion-mnist), cifar-10, or a directory with IDX files or CIFAR-10 binary batches.",
       .groups = {{"Data", {{"data", "DATASET", "fashion-mnist, cifar-10 or a directory", ""}}},
                  input_options(),
+                 model_options(),
                  training_options(),
                  {"Running",
                   {{"workers", "N", "threads, at most 2; 0 is one per core. Results do not depend on it",

@@ -218,6 +218,7 @@ OpId add_linear(Graph& graph, const Node& node, OpId x, Matrix matrix) {
 }  // namespace
 
 void read_gemm(Graph& graph, const Node& node) {
+  node.ignore("broadcast");
   if (node.integer("transA", 0) != 0) throw Unsupported{"it transposes the image's features"};
   const ConstantPtr weights = graph.constant(node, 1);
   if (weights->dims().size() != 2) node.fail("its weights are no matrix");

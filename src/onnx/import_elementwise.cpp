@@ -124,6 +124,8 @@ void read_clip(Graph& graph, const Node& node) {
 }
 
 void read_prelu(Graph& graph, const Node& node) {
+  if (node.opset() < 7 && graph.constant(node, 1)->count() > 1)
+    throw Unsupported{"before opset 7 its slopes follow rules of their own"};
   Spread slope = constant_for(graph, node, 0, 1);
   Draft& draft = graph.draft();
   const OpId x = slope.view.id;
@@ -222,6 +224,8 @@ void read_binary(Graph& graph, const Node& node) {
     const View& in = graph.view(node, 0);
     return set_like(graph, node, in, graph.draft().affine(in.id, -1, 0, readable_name(node.proto())));
   }
+  // Before opset 7 operands fit only when asked to; what `axis` adds to that is not read.
+  node.ignore("broadcast");
   if (node.type() == "Sum" && node.inputs() != 2) return read_sum(graph, node);
   if (graph.is_constant(node, 1)) return add_constant(graph, node, 0, 1);
   if (graph.is_constant(node, 0)) return add_constant(graph, node, 1, 0);

@@ -58,7 +58,20 @@ class Finisher {
     return std::move(builder).finish(result);
   }
 
-  Weights weights() const {
+  // A tensor of the file may be the weights of any number of operators: `most` values are made of them.
+  Weights weights(const Network& network, std::int64_t most) const {
+    std::int64_t count = 0;
+    for (OpId id = 0; id < network.size(); ++id) {
+      for (const ParameterRole role : parameter_roles(network.op(id))) {
+        count += count_of(parameter_dims(network, id, role));
+        if (count > most) {
+          throw InputError(
+              fmt::format("Its operators have more than {} weights, many times what it holds. Export it "
+                          "again.",
+                          most));
+        }
+      }
+    }
     Weights weights;
     for (const auto& [made, source, bias] : sources_)
       append_weights(weights, made, draft_, source, folded_[at(source)], bias);
@@ -127,7 +140,7 @@ std::vector<ImportGap> gaps_of(const Graph& graph, const std::vector<int>& nodes
                         gap.count == 1 ? "" : "s", gap.node, gap.reason);
   }
   throw InputError(text +
-                   "\nReplace them in the model, or stop before them with --output NAME. assay estimate "
+                   "\nReplace them in the model, or stop before them with --output-name NAME. assay estimate "
                    "--allow-gaps goes on without them.");
 }
 
@@ -149,7 +162,7 @@ ImportedModel finish(Graph& graph, const ImportOptions& options, const std::stri
   if (ids.empty()) {
     throw InputError(
         fmt::format("Nothing is known of the outputs, because the shape behind \"{}\" ({}: {}) is "
-                    "not known. Stop before it with --output NAME.",
+                    "not known. Stop before it with --output-name NAME.",
                     model.gaps[0].node, model.gaps[0].kind, model.gaps[0].reason));
   }
   model.notes = std::move(graph.notes());
@@ -169,11 +182,13 @@ ImportedModel finish(Graph& graph, const ImportOptions& options, const std::stri
   }
   if (names.size() > 1) {
     model.notes.push_back(
-        fmt::format("The model has {} outputs, all of which are taken: {}. --output NAME takes "
+        fmt::format("The model has {} outputs, all of which are taken: {}. --output-name NAME takes "
                     "one.",
                     names.size(), fmt::join(names, ", ")));
   }
-  if (options.weights) model.weights = finisher.weights();
+  constexpr std::int64_t spare_weights = 1 << 26;
+  if (options.weights)
+    model.weights = finisher.weights(model.network, spare_weights + 4 * graph.constant_elements());
   return model;
 }
 

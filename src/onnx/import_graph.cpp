@@ -10,8 +10,8 @@
 namespace assay::onnx_import {
 namespace {
 
-// Steps beyond those that the constants of the file explain: a second of work, and some hundred megabytes.
-constexpr std::int64_t spare_steps = 1 << 25;
+// Steps beyond those that the constants of the file explain.
+constexpr std::int64_t spare_steps = 1 << 23;
 
 std::int64_t steps_for(const onnx::GraphProto& proto) {
   std::int64_t bytes = 0;
@@ -184,7 +184,7 @@ std::vector<std::pair<View, TensorLayout>> Graph::outputs() const {
     }
     if (found->second.constant) {
       throw InputError(fmt::format(
-          "The output \"{}\" does not depend on the input. Choose another one with --output NAME.", name));
+          "The output \"{}\" does not depend on the input. Choose another one with --output-name NAME.", name));
     }
     if (!found->second.view) continue;  // behind a gap, which is reported
     View view = *found->second.view;

@@ -33,9 +33,11 @@ void read_batch_norm(Graph& graph, const Node& node) {
   if (view.rank() < 2 || channel_dim(view, shape, 1) != 1)
     throw Unsupported{"the second dimension of its input is not the channels"};
   node.ignore("momentum");
+  node.ignore("consumed_inputs");
   if (node.integer("spatial", 1) != 1 && shape.height * shape.width != 1)
     throw Unsupported{"it normalises every pixel by itself"};
-  const bool training = node.integer("training_mode", 0) != 0;
+  const bool training =
+      node.opset() < 7 ? node.integer("is_test", 0) == 0 : node.integer("training_mode", 0) != 0;
   const bool statistics = node.has_output(1) || node.has_output(2);
   if (training || (node.opset() < 14 && statistics))
     throw Unsupported{"it is in training mode; export the model for inference (model.eval())"};

@@ -66,6 +66,7 @@ void read_reduce(Graph& graph, const Node& node) {
   const ConstantPtr input = node.has_input(1) ? graph.constant(node, 1) : nullptr;
   auto axes = axes_of(node, input.get(), view.rank());
   if (!axes || axes->empty()) {
+    node.ignore("keepdims");
     if (node.integer("noop_with_empty_axes", 0) != 0) return graph.set(node, view);
     throw Unsupported{"it reduces the batch too"};
   }

@@ -10,7 +10,8 @@ namespace assay::onnx_import {
 void read_identity(Graph& graph, const Node& node) {
   node.ignore("ratio");
   node.ignore("seed");
-  if (node.integer("is_test", 1) == 0) throw Unsupported{"it is in training mode"};
+  if (node.opset() < 7 && node.type() == "Dropout" && node.integer("is_test", 0) == 0)
+    throw Unsupported{"it is in training mode"};
   if (node.type() == "Dropout" && node.has_input(2)) {
     const auto training = graph.constant(node, 2)->uniform();
     if (!training || *training != 0)

@@ -17,7 +17,7 @@
 
 namespace assay {
 
-inline constexpr int least_imported_opset = 7;
+inline constexpr int least_imported_opset = 6;
 inline constexpr int most_imported_opset = 17;  // later ones are read as this one, and a note says so
 
 struct ImportOptions {
