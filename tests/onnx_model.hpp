@@ -1,12 +1,15 @@
 // Small ONNX models for tests, and what an imported model computes.
 #pragma once
 
+#include "assay/base/file.hpp"
+#include "assay/base/hash.hpp"
 #include "assay/onnx/import.hpp"
 #include "assay/runtime/runtime.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -148,8 +151,19 @@ class Model {
   }
 };
 
+// With ASSAY_KEEP_MODELS=FOLDER the models of the tests are kept there: small ones of every kind, seeds for
+// tools/fuzz.sh.
+inline void keep(const std::string& bytes) {
+  const char* folder = std::getenv("ASSAY_KEEP_MODELS");
+  constexpr std::size_t most = 4096;
+  if (folder == nullptr || bytes.size() > most) return;
+  assay::write_file(folder + ("/" + std::to_string(assay::hash_text(bytes)) + ".onnx"), bytes);
+}
+
 inline assay::ImportedModel import(const Model& model, const assay::ImportOptions& options = {}) {
-  return assay::import_onnx(model.bytes(), "test.onnx", options);
+  const std::string bytes = model.bytes();
+  keep(bytes);
+  return assay::import_onnx(bytes, "test.onnx", options);
 }
 
 struct Result {
