@@ -14,10 +14,8 @@
 namespace assay {
 namespace {
 
-// Below this the objective did not change: one part in a thousand.
-constexpr double noticeable = 1e-3;
-// What gains less is not worth a person's attention.
-constexpr double worthwhile = 5e-3;
+// Of the objective's logarithm: what gains less is not worth a step that a person has to follow.
+constexpr double noticeable = 5e-3;
 
 class Planner {
  public:
@@ -131,6 +129,8 @@ std::optional<Network> Planner::replay(std::span<const std::string> path) const 
 // Takes out, one by one, the steps without which the result is as good: the search took them on the way to
 // something else, or others made up for them.
 RewriteState Planner::without_idle_steps(RewriteState best) {
+  // All together may cost what one step has to gain: then taking out and putting in come to an end.
+  const NetworkFigures before = best.figures;
   for (;;) {
     std::vector<RewriteState> shorter;
     for (std::size_t i = 0; i < best.path.size(); ++i) {
@@ -141,14 +141,14 @@ RewriteState Planner::without_idle_steps(RewriteState best) {
       RewriteState state{
           .network = std::make_shared<Network>(*std::move(network)), .path = std::move(path), .figures = {}};
       state.figures = meter_.figures(*state.network);
-      if (by_score() || gain(best.figures, state.figures) >= -worthwhile) shorter.push_back(std::move(state));
+      if (by_score() || gain(before, state.figures) >= -noticeable) shorter.push_back(std::move(state));
     }
     std::vector<RewriteState*> to_score;
     for (RewriteState& state : shorter) to_score.push_back(&state);
     meter_.score_quickly(to_score);
     const RewriteState* found = nullptr;
     for (const RewriteState& state : shorter) {
-      if (gain(best.figures, state.figures) < -worthwhile) continue;
+      if (gain(before, state.figures) < -noticeable) continue;
       if (!currency_.within_limits(state.figures) && currency_.within_limits(best.figures)) continue;
       if (found == nullptr || currency_.better(state.figures, found->figures)) found = &state;
     }
