@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
@@ -59,7 +60,10 @@ Blame blame(const Limit& limit, const Case& c) {
     case CheckMetric::score_percentile:
       break;
   }
-  return {"Random candidates of the space are better.", {}};
+  return {fmt::format("{:.4g} % of the random candidates of {} have a higher rank score.",
+                      100 - c.model.score_percentiles.at(limit.space),
+                      std::filesystem::path(limit.space).filename().string()),
+          {}};
 }
 
 std::string why_no_baseline(const CheckedModel& model) {

@@ -84,10 +84,10 @@ std::string sentence(const Finding& f) {
                        f.limit.amount);
   }
   if (!is_violated(f)) return fmt::format("{} {}, limit {}", metric, texts.value, texts.other);
-  const bool least = f.limit.kind == Limit::Kind::least;
-  return fmt::format("{} {} is {}{} its limit of {}", metric, texts.value,
-                     f.headroom_percent() ? percent_text(*f.headroom_percent()) + " " : "",
-                     least ? "below" : "above", texts.other);
+  if (f.limit.kind == Limit::Kind::least)
+    return fmt::format("{} {} is below its limit of {}", metric, texts.value, texts.other);
+  return fmt::format("{} {} is {}above its limit of {}", metric, texts.value,
+                     f.headroom_percent() ? percent_text(*f.headroom_percent()) + " " : "", texts.other);
 }
 
 std::string verdict_text(LimitVerdict verdict) {

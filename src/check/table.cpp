@@ -14,8 +14,14 @@ Cell optional_cell(const std::optional<double>& value) {
   return value ? Cell(significant(*value)) : Cell();
 }
 
-std::vector<Cell> short_row(const Finding& f) {
+std::string headroom_text(const Finding& f) {
+  // A share of a percentile would be taken for points.
+  if (f.limit.kind == Limit::Kind::least) return fmt::format("{:+.1f} points", f.value - f.limit.amount);
   const auto headroom = f.headroom_percent();
+  return headroom ? percent_change_text(*headroom) : "-";
+}
+
+std::vector<Cell> short_row(const Finding& f) {
   const auto change = f.change_percent();
   const auto texts = f.allowed && f.limit.kind != Limit::Kind::regression
                          ? compared_texts(f.limit.metric, f.value, *f.allowed)
@@ -26,7 +32,7 @@ std::vector<Cell> short_row(const Finding& f) {
           metric_text(f.limit),
           texts.value,
           limit_text(f.limit),
-          headroom ? percent_change_text(*headroom) : std::string("-"),
+          headroom_text(f),
           change ? percent_change_text(*change) : std::string("-"),
           f.limit.severity == Severity::warn ? std::string("warn") : std::string("error")};
 }

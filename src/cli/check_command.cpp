@@ -155,6 +155,11 @@ class Check {
       throw InputError(fmt::format("{}: no limit applies to it. {} has limits for {}. Add a [[check]].",
                                    given.name, report_.budget, join(known, ", ")));
     }
+    if (!is_model_file(given.path))
+      throw InputError(
+          fmt::format("{}: is no model. Give .onnx files, or networks as .json files, which assay "
+                      "export writes.",
+                      given.path));
     const ModelFile model = load_model(given.path, model_settings_);
     if (!quiet_)
       for (const std::string& text : model.notes) note(text);
@@ -205,8 +210,10 @@ void write_results(const Output& output, const CheckReport& report) {
   switch (output.format()) {
     case Format::table: {
       const int width = output.path() == "-" ? terminal_width() : 0;
-      return output.write(check_table(report, true).to_text(width, output.path() == "-" && use_colour()) +
-                          check_text(report, width));
+      std::string text;
+      if (!report.findings.empty())
+        text = check_table(report, true).to_text(width, output.path() == "-" && use_colour());
+      return output.write(text + check_text(report, width));
     }
     case Format::csv:
       return output.write(check_table(report, false));
@@ -252,6 +259,8 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 Command check_command() {
+  OptionGroup output = output_options();
+  output.options[0].help = "how results are written; as the ending of --out says, or else a table";
   return {
       .name = "check",
       .summary = "budgets for latency, memory and size, for a CI pipeline",
@@ -308,7 +317,7 @@ Command check_command() {
               "given",
               ""}}},
            cache_options(),
-           output_options()},
+           std::move(output)},
       .example =
           "  assay check models/*.onnx --budget budget.toml --baseline baseline.json\n"
           "  assay check models/*.onnx --budget budget.toml --baseline baseline.json --update-baseline\n"

@@ -64,7 +64,7 @@ struct Finding {
 
 struct CheckReport {
   std::string budget;                 // the budget file's name, without its folder
-  std::vector<Finding> findings;      // by model, then in the order of the budget file
+  std::vector<Finding> findings;      // by model, then by entry of the budget file
   std::vector<std::string> problems;  // models that could not be checked, a sentence each
   std::vector<std::string> notes;     // what was not checked, or is not comparable, a sentence each
   int models = 0;                     // checked ones
