@@ -1,8 +1,13 @@
 // What the search spends on a candidate before any score, whole and by its parts: decode, fingerprint,
-// memory, latency. Every subgraph is known to the session, as after a search's first thousand candidates.
+// memory, latency; and what the filter spends on a line, its parsing and its answer included. Every subgraph
+// is known to the session, as after a search's first thousand candidates.
+#include "assay/base/text.hpp"
 #include "assay/estimate/estimator.hpp"
 #include "assay/estimate/memory.hpp"
+#include "assay/report/table.hpp"
 
+#include "candidate_filter.hpp"
+#include "filter_format.hpp"
 #include "network_evaluator.hpp"
 
 #include <string>
@@ -86,6 +91,46 @@ void predict(benchmark::State& state, const char* name) {
   each_candidate(state, w, [&](std::size_t i) { return session.predict(w.executed[i]); });
 }
 
+void filter(benchmark::State& state, const char* name, cli::StreamFormat format) {
+  const Workload w(name);
+  const bool is_json = format == cli::StreamFormat::json_lines;
+  std::vector<std::string> names;
+  for (const Decision& decision : w.space.decisions()) names.push_back(decision.name);
+  std::vector<std::string> texts;
+  for (const Candidate& candidate : w.candidates) {
+    std::vector<Column> columns;
+    std::vector<Cell> row;
+    for (std::size_t d = 0; d < names.size(); ++d) {
+      columns.push_back({names[d], names[d]});
+      row.emplace_back(w.space.decisions()[d].options[candidate.choices[d]]);
+    }
+    texts.push_back(is_json ? json_line(columns, row) : csv_line(row));
+    texts.back().pop_back();
+  }
+  std::vector<cli::Line> lines;
+  for (const std::string& text : texts) lines.push_back({text, std::ssize(lines) + 1});
+
+  const Estimator estimator = w.estimator();
+  WorkerPool pool(1);
+  cli::CandidateFilter filter(w.space, &estimator, {}, pool, nullptr, nullptr);
+  const CandidateParser parser =
+      is_json ? CandidateParser(w.space, "lines") : CandidateParser(w.space, "lines", join(names, ","), 1);
+  const cli::FilterFormat answers(format, names, filter.results());
+  std::string out;
+  for (auto _ : state) {
+    out.clear();
+    for (const cli::FilterRow& row : filter.judge(parser, lines, {})) answers.append(out, row);
+    benchmark::DoNotOptimize(out.data());
+  }
+  state.SetItemsProcessed(state.iterations() * std::ssize(lines));
+}
+
+BENCHMARK_CAPTURE(filter, mnasnet_accel_csv, "mnasnet_accel.toml", cli::StreamFormat::csv)
+    ->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(filter, mnasnet_accel_json, "mnasnet_accel.toml", cli::StreamFormat::json_lines)
+    ->MeasureProcessCPUTime();
+BENCHMARK_CAPTURE(filter, nasbench201_json, "nasbench201.toml", cli::StreamFormat::json_lines)
+    ->MeasureProcessCPUTime();
 BENCHMARK_CAPTURE(gates, mnasnet_accel, "mnasnet_accel.toml")->MeasureProcessCPUTime();
 BENCHMARK_CAPTURE(gates, nasbench201, "nasbench201.toml")->MeasureProcessCPUTime();
 BENCHMARK_CAPTURE(gates, ibn_fashion, "ibn_fashion.toml")->MeasureProcessCPUTime();

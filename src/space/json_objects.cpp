@@ -86,7 +86,9 @@ std::ptrdiff_t find_key(const std::vector<std::string>& keys, std::string_view k
 }
 
 bool is_json_object(std::string_view text) {
-  return without_blanks(text).starts_with('{') && nlohmann::json::accept(text);
+  // The parser takes a zero byte for the end of the text.
+  return without_blanks(text).starts_with('{') && text.find('\0') == std::string_view::npos &&
+         nlohmann::json::accept(text);
 }
 
 void split_json_object(std::string_view text, std::vector<std::string>& keys, std::vector<std::string>& texts,
