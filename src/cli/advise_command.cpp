@@ -147,7 +147,14 @@ Ranking exact_ranking(Ranking ranking) {
   return ranking;
 }
 
-void notes(const RewritePlan& plan, const NetworkScorer& scorer, const RewriteSettings& settings) {
+// Rewrites whose price the untrained network does not show.
+bool price_unseen(const Trial& trial) {
+  const RewriteKind kind = trial.step.kind;
+  return kind == RewriteKind::drop_squeeze_excite || kind == RewriteKind::replace_activation ||
+         kind == RewriteKind::reduce_resolution;
+}
+
+void notes(const RewritePlan& plan, const NetworkScorer& scorer) {
   if (!plan.within_limits)
     note(
         "No combination of the allowed rewrites keeps all limits; this is the nearest one. Relax a limit, or "
@@ -158,10 +165,11 @@ void notes(const RewritePlan& plan, const NetworkScorer& scorer, const RewriteSe
     note(
         "The result has subgraphs outside of what the estimator was fitted to: measure them before you rely "
         "on it.");
-  note(fmt::format(
-      "{} networks estimated, {} scored; a unit of score was taken to be worth {:.2f} of log({}).",
-      plan.networks, plan.scored, plan.exchange_rate,
-      settings.objective == RewriteObjective::memory ? "memory" : "latency"));
+  if (std::ranges::any_of(plan.taken, price_unseen))
+    note(
+        "Scores hardly see what accuracy other activation functions, gates and resolutions cost: train the "
+        "result before you rely on it.");
+  note(fmt::format("{} networks estimated, {} scored.", plan.networks, plan.scored));
   if (const std::string origins = scorer.origins_text(); !origins.empty()) note("Scores: " + origins + ".");
 }
 
@@ -208,7 +216,7 @@ int run(const Arguments& arguments) {
     } else {
       output.write(advice_table(report));
     }
-    if (!output.quiet()) notes(plan, quick, settings);
+    if (!output.quiet() && !list) notes(plan, quick);
     return plan.within_limits ? 0 : 1;
   } catch (const Interrupted&) {
     return 130;

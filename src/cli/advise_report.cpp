@@ -77,7 +77,7 @@ void add_row(Table& table, const AdviceReport& report, const char* part, std::in
 const std::vector<Column>& step_columns() {
   static const std::vector<Column> columns = {
       {"step", "step", Style::text},        {"latency", "latency (ms)", Style::fixed},
-      {"change", "change", Style::number},  {"saved", "saved", Style::number},
+      {"change", "by this", Style::number}, {"saved", "in all", Style::number},
       {"lanes", "lanes", Style::number},    {"memory", "memory", Style::bytes},
       {"params", "params", Style::count},   {"macs", "MACs", Style::count},
       {"score", "rank score", Style::fixed}};
