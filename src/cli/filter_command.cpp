@@ -96,8 +96,7 @@ FilterOptions options_of(const Arguments& arguments, bool has_estimator) {
   if (options.top_share && options.reference_size == 0)
     throw InputError(
         "assay filter: --keep-top compares with random candidates, and --reference-size 0 asks for none. "
-        "Leave "
-        "one of them out.");
+        "Leave one of them out.");
   options.stream = {
       .input = arguments.required_text("candidates"),
       .output = arguments.text("out").value_or("-"),
@@ -236,8 +235,9 @@ Command filter_command() {
                    {"quiet", "", "no progress and no notes on standard error", ""},
                    {"help", "", "this text", ""}}}},
       .example =
-          "  generate | assay filter spaces/mnasnet_accel.toml --estimator\n"
-          "    spaces/accelerators/zcu102_dpu.estimator.json --latency-ms 4 --keep-top 5% --rejected drop",
+          "  generate | assay filter spaces/mnasnet_accel.toml --latency-ms 4 --keep-top 5% --rejected drop "
+          "\\\n"
+          "    --estimator spaces/accelerators/zcu102_dpu.estimator.json",
       .run = run};
 }
 
