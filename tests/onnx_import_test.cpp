@@ -154,6 +154,41 @@ TEST_CASE("onnx: reshape, transpose, reshape shuffles channels; read back by ano
   CHECK(shuffled.network.op(1).groups == 2);
 }
 
+TEST_CASE("onnx: pixels become channels and channels pixels, as operators and as reshapes") {
+  const Floats x = wavy(2 * 4 * 6);
+  // A 1x1 convolution with the identity asks for an image.
+  const auto image_of = [](Model& model, const std::string& in, std::int64_t channels) {
+    Floats identity(static_cast<std::size_t>(channels * channels), 0);
+    for (std::int64_t c = 0; c < channels; ++c) identity[static_cast<std::size_t>(c * (channels + 1))] = 1;
+    return std::string(model.node("Conv", {in, model.floats({channels, channels, 1, 1}, identity)}));
+  };
+  Model down({1, 2, 4, 6});
+  const std::string deep = down.node("SpaceToDepth", {"x"}).set("blocksize", 2);
+  const auto depth = run(import(down.output(image_of(down, deep, 8))), x)[0];
+  CHECK(depth.dims == Dims{1, 8, 2, 3});
+  for (std::size_t i = 0; i < depth.values.size(); ++i) {
+    const std::size_t column = i % 3, row = i / 3 % 2, channel = i / 6 % 2, block = i / 12;
+    CHECK(depth.values[i] == x[channel * 24 + (row * 2 + block / 2) * 6 + column * 2 + block % 2]);
+  }
+  for (const char* mode : {"DCR", "CRD"}) {
+    Model up({1, 8, 2, 3});
+    const std::string wide = up.node("DepthToSpace", {"x"}).set("blocksize", 2).set("mode", mode);
+    const auto pixels = run(import(up.output(image_of(up, wide, 2))), x)[0];
+    CHECK(pixels.dims == Dims{1, 2, 4, 6});
+    for (std::size_t i = 0; i < pixels.values.size(); ++i) {
+      const std::size_t column = i % 6, row = i / 6 % 4, channel = i / 24;
+      const std::size_t block = row % 2 * 2 + column % 2;
+      const std::size_t from = mode[0] == 'D' ? block * 2 + channel : channel * 4 + block;
+      CHECK(pixels.values[i] == x[from * 6 + row / 2 * 3 + column / 2]);
+    }
+  }
+  // The features of a classifier as an image: a generator's beginning.
+  Model unflat({1, 12});
+  const std::string reshaped = unflat.node("Reshape", {"x", unflat.integers({-1, 2, 3, 2})});
+  const Floats features(x.begin(), x.begin() + 12);
+  CHECK(run(import(unflat.output(image_of(unflat, reshaped, 2))), features)[0].values == features);
+}
+
 TEST_CASE("onnx: a product along the last dimension is a 1x1 convolution of channels-last tensors") {
   Model model({1, 3, 2, 2});
   const std::string last = model.node("Transpose", {"x"}).set("perm", Dims{0, 2, 3, 1});

@@ -287,6 +287,7 @@ TEST_CASE("onnx: external data lie beside the model, and nowhere else") {
   CHECK(mentions(located("weights.bin", "-4"), "no whole number"));
   CHECK(mentions(located("weights.bin", "9223372036854775807"), "ends before"));
   CHECK(mentions(located("other.bin", "0"), "there is no file"));
+  CHECK(import_onnx(folder / "model.onnx", {.weights = false}).network.parameters() == 6);
   CHECK(mentions(located("", "0"), "does not lie in"));
   CHECK(mentions(located(folder / "weights.bin", "0"), "does not lie in"));
   CHECK(mentions(located("../../../../etc/passwd", "0"), "does not lie in"));

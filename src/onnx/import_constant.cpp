@@ -203,7 +203,7 @@ Constant::Constant(Element type, Dims dims, std::vector<double> values)
     throw InternalError("a computed constant has another number of values than its dimensions say");
 }
 
-Constant::Constant(const Tensor& tensor, const std::string& folder)
+Constant::Constant(const Tensor& tensor, const std::string& folder, bool check_files)
     : type_(element_of(tensor.data_type())),
       dims_(tensor.dims().begin(), tensor.dims().end()),
       name_(tensor.name()),
@@ -217,7 +217,7 @@ Constant::Constant(const Tensor& tensor, const std::string& folder)
     fail(tensor, fmt::format("its element type {} holds no real or whole numbers", tensor.data_type()));
   }
   if (is_external(tensor)) {
-    check_external(tensor, folder_, count_ * size);
+    if (check_files) check_external(tensor, folder_, count_ * size);
     return;
   }
   if (tensor.has_raw_data()) {

@@ -26,8 +26,9 @@ class Constant {
  public:
   Constant(Element type, Dims dims, std::vector<double> values);
   // A tensor of the model, which must outlive the constant. Throws InputError when its data do not fit its
-  // dimensions or its type holds no numbers. `folder` is where external data lie.
-  Constant(const onnx::TensorProto& tensor, const std::string& folder);
+  // dimensions or its type holds no numbers. `folder` is where external data lie; whether they do is looked
+  // at when they are read, and before only if asked for.
+  Constant(const onnx::TensorProto& tensor, const std::string& folder, bool check_files = false);
 
   Element type() const { return type_; }
   const Dims& dims() const { return dims_; }

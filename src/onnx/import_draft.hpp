@@ -40,6 +40,9 @@ struct Affine {
 
 // Weights of convolutions and linear operators.
 struct Matrix {
+  // Weight 1 at tap i of the kernel for (output, transposed: input) channel i, modulo the number of taps.
+  static constexpr int tap_of_channel = -2;
+
   ConstantPtr weight;       // none: every weight is `fill`, or only those at `tap` of the kernel
   bool transposed = false;  // linear: {in, out}
   float factor = 1;         // of the weights

@@ -36,7 +36,7 @@ Graph::Graph(const onnx::GraphProto& proto, int opset, const ImportOptions& opti
 void Graph::read_initialisers() {
   values_.reserve(static_cast<std::size_t>(proto_.initializer_size() + 2 * proto_.node_size()));
   for (const auto& tensor : proto_.initializer()) {
-    const auto constant = std::make_shared<Constant>(tensor, options_.folder);
+    const auto constant = std::make_shared<Constant>(tensor, options_.folder, options_.weights);
     if (!values_.try_emplace(tensor.name(), Value{constant, {}}).second) {
       throw InputError(
           fmt::format("There are two initialisers called \"{}\". Export the model again.", tensor.name()));
@@ -111,10 +111,6 @@ const Value& Graph::value(const Node& node, int input) const {
   return found->second;
 }
 
-Value& Graph::value(const Node& node, int input) {
-  return const_cast<Value&>(std::as_const(*this).value(node, input));
-}
-
 bool Graph::is_constant(const Node& node, int input) const {
   return value(node, input).constant != nullptr;
 }
@@ -184,7 +180,8 @@ std::vector<std::pair<View, TensorLayout>> Graph::outputs() const {
     }
     if (found->second.constant) {
       throw InputError(fmt::format(
-          "The output \"{}\" does not depend on the input. Choose another one with --output-name NAME.", name));
+          "The output \"{}\" does not depend on the input. Choose another one with --output-name NAME.",
+          name));
     }
     if (!found->second.view) continue;  // behind a gap, which is reported
     View view = *found->second.view;

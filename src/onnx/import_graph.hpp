@@ -80,10 +80,12 @@ class Graph {
   bool fold(const Node& node);
   void bridge(const Node& node, const std::string& reason);
   std::optional<Shape> described_shape(const std::string& tensor, Dims& dims) const;
-  Value& value(const Node& node, int input);
   const Value& value(const Node& node, int input) const;
   OpId shuffled(OpId id, const Dim& channels, const Node& node);
   OpId flattened(const View& view, const Node& node);
+  // import_depth.cpp; nullopt: the dimensions are no such mixture.
+  std::optional<OpId> pixels_of_channels(const View& view, const Node& node);
+  std::optional<OpId> channels_of_pixels(const View& view, const Node& node);
 
   const onnx::GraphProto& proto_;
   int opset_;

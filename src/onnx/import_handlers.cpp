@@ -54,6 +54,8 @@ Handler handler_of(std::string_view type) {
       {"Shape", read_shape},
       {"Size", read_shape},
       {"Expand", read_expand},
+      {"DepthToSpace", read_depth_to_space},
+      {"SpaceToDepth", read_depth_to_space},
       {"Concat", read_concat},
       {"Split", read_split},
       {"Slice", read_slice},

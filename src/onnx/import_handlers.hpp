@@ -43,6 +43,9 @@ void read_transpose(Graph& graph, const Node& node);
 void read_shape(Graph& graph, const Node& node);
 void read_expand(Graph& graph, const Node& node);
 
+// import_depth.cpp
+void read_depth_to_space(Graph& graph, const Node& node);
+
 // import_channels.cpp
 void read_concat(Graph& graph, const Node& node);
 void read_split(Graph& graph, const Node& node);

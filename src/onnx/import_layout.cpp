@@ -52,7 +52,6 @@ OpId Graph::flattened(const View& view, const Node& node) {
 }
 
 OpId Graph::image(const Node& node, int input) {
-  Value& in = value(node, input);
   const View& v = view(node, input);
   if (v.rank() != 4) {
     throw Unsupported{
@@ -66,15 +65,18 @@ OpId Graph::image(const Node& node, int input) {
     id = shuffled(v.id, v.dims[1], node);
   } else if (v.dims[2].empty() && v.dims[3].empty()) {
     id = flattened(v, node);
+  } else if (const auto pixels = pixels_of_channels(v, node)) {
+    id = *pixels;
+  } else if (const auto channels = channels_of_pixels(v, node)) {
+    id = *channels;
   } else {
     throw Unsupported{"the dimensions of its input are not channels, height and width in this order"};
   }
-  if (id != v.id) in.view = image_view(id, batch_, draft_.shape(id));
+  if (id != v.id) values_[node.input(input)].view = image_view(id, batch_, draft_.shape(id));
   return id;
 }
 
 OpId Graph::features(const Node& node, int input) {
-  Value& in = value(node, input);
   const View& v = view(node, input);
   const bool two = v.rank() == 2 && v.dims[0] == whole(Axis::batch, batch_);
   if (!two) {
@@ -84,7 +86,7 @@ OpId Graph::features(const Node& node, int input) {
                     v.rank(), text_of(extents_of(v)))};
   }
   const OpId id = flattened(v, node);
-  if (id != v.id) in.view = feature_view(id, batch_, draft_.shape(id));
+  if (id != v.id) values_[node.input(input)].view = feature_view(id, batch_, draft_.shape(id));
   return id;
 }
 

@@ -78,6 +78,8 @@ Rule rule_of(const Node& node) {
     rule.rounding = node.text("nearest_mode", "round_prefer_floor");
     if (rule.coordinates == "tf_crop_and_resize") throw Unsupported{"it crops"};
     if (node.integer("antialias", 0) != 0) throw Unsupported{"it antialiases"};
+    if (node.text("keep_aspect_ratio_policy", "stretch") != "stretch")
+      throw Unsupported{"it keeps the aspect ratio"};
     for (const char* other : {"cubic_coeff_a", "exclude_outside", "extrapolation_value"}) node.ignore(other);
   }
   return rule;

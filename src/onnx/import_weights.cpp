@@ -54,8 +54,13 @@ struct Weighted {
 std::vector<float> filled(const Operator& op, std::int64_t in, const Matrix& matrix) {
   const auto taps =
       static_cast<std::size_t>(op.window.kernel_h) * static_cast<std::size_t>(op.window.kernel_w);
-  const auto count = static_cast<std::size_t>(op.channels * (in / op.groups)) * taps;
-  std::vector<float> values(count, matrix.tap < 0 ? matrix.fill : 0);
+  const bool forward = op.kind == OpKind::convolution;
+  const std::int64_t pairs = forward ? op.channels * (in / op.groups) : in * (op.channels / op.groups);
+  const auto count = static_cast<std::size_t>(pairs) * taps;
+  std::vector<float> values(count, matrix.tap == -1 ? matrix.fill : 0);
+  if (matrix.tap == Matrix::tap_of_channel) {
+    for (std::size_t i = 0; i < count; i += taps) values[i + i / taps % taps] = matrix.fill;
+  }
   if (matrix.tap >= 0) {
     for (std::size_t i = static_cast<std::size_t>(matrix.tap); i < count; i += taps) values[i] = matrix.fill;
   }
