@@ -155,7 +155,7 @@ TEST_CASE("exit code: problems before violations before warnings") {
   CHECK(report.exit_code() == 0);
   report = report_of("params = 1\n", network);
   CHECK(report.exit_code() == 1);
-  report.problems.emplace_back("x.json: gone");
+  report.problems.push_back({"x.json", "x.json: gone"});
   CHECK(report.exit_code() == 2);
 }
 

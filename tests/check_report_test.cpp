@@ -68,7 +68,7 @@ CheckReport sample() {
   unknown.allowed.reset();
   unknown.reason = "no --baseline is given";
   report.findings.push_back(unknown);
-  report.problems = {"models/b.json: cannot be read."};
+  report.problems = {{"models/b.json", "models/b.json: cannot be read."}};
   report.notes = {"budget.toml:9: no model was given that \"c\" matches; these limits were not checked."};
   return report;
 }
@@ -129,7 +129,7 @@ TEST_CASE("csv and json: exact values in the units that the metric names") {
   CHECK(slow.at("causes")[1].at("kind") == "added");
   CHECK(all.at("findings")[3].at("accelerator").is_null());
   CHECK(all.at("findings")[5].at("allowed").is_null());
-  CHECK(all.at("problems").size() == 1);
+  CHECK(all.at("problems")[0].at("model") == "models/b.json");
 }
 
 TEST_CASE("junit: a case per limit; warnings pass, what is not checked is skipped") {
@@ -139,7 +139,7 @@ TEST_CASE("junit: a case per limit; warnings pass, what is not checked is skippe
              "<testcase classname=\"models/a.json on npu\" name=\"latency max\">",
              "name=\"latency max regression\"", "name=\"peak memory max (warn)\"",
              "name=\"score percentile min\"", "<failure message=\"latency 4.4 ms is 10.0 % above its limit",
-             "<error message=\"models/b.json: cannot be read.\""});
+             "name=\"models/b.json\"", "<error message=\"models/b.json: cannot be read.\""});
   CHECK(occurrences(text, "time") == 0);
 }
 

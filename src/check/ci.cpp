@@ -75,12 +75,12 @@ std::string check_junit(const CheckReport& report) {
     suites.back().cases.push_back(to_case(finding));
   }
   if (!report.problems.empty()) suites.push_back({.name = "models that cannot be checked", .cases = {}});
-  for (const std::string& problem : report.problems)
+  for (const CheckProblem& problem : report.problems)
     suites.back().cases.push_back({.group = report.budget,
-                                   .name = problem,
+                                   .name = problem.model,
                                    .outcome = TestCase::Outcome::error,
-                                   .message = problem,
-                                   .details = problem});
+                                   .message = problem.text,
+                                   .details = problem.text});
   return to_junit("assay check", suites);
 }
 
@@ -108,7 +108,9 @@ std::string check_annotations(const CheckReport& report, const std::string& budg
       text += fmt::format("::{} file={}::{}\n", level, workflow_property(budget_path),
                           workflow_message(sentence));
   };
-  add("error", report.problems);
+  std::vector<std::string> problems;
+  for (const CheckProblem& problem : report.problems) problems.push_back(problem.text);
+  add("error", problems);
   add("warning", unchecked_sentences(report));
   add("warning", report.notes);
   return text;

@@ -88,7 +88,8 @@ std::string array_of_lines(const std::vector<ordered_json>& rows, std::string_vi
 std::string check_json(const CheckReport& report) {
   std::vector<ordered_json> findings, problems, notes;
   for (const Finding& finding : report.findings) findings.push_back(to_json(finding));
-  for (const std::string& problem : report.problems) problems.emplace_back(problem);
+  for (const CheckProblem& problem : report.problems)
+    problems.push_back({{"model", problem.model}, {"text", problem.text}});
   for (const std::string& note : report.notes) notes.emplace_back(note);
   return fmt::format(
       "{{\n  \"format\": \"assay-check\",\n  \"version\": 1,\n  \"budget\": {},\n  \"exit_code\": {},\n"

@@ -49,7 +49,9 @@ std::string check_markdown(const CheckReport& report) {
   // The mark lets a bot find its earlier comment.
   std::string text = fmt::format("<!-- assay check -->\n### {}\n\n{}\n", title_of(report),
                                  markdown_text(check_verdict(report)));
-  if (!report.problems.empty()) text += "\n" + bullets(report.problems);
+  std::vector<std::string> problems;
+  for (const CheckProblem& problem : report.problems) problems.push_back(problem.text);
+  if (!problems.empty()) text += "\n" + bullets(problems);
   for (const Violation& violation : violations_of(report)) {
     text += "\n";
     for (const Finding* finding : violation)

@@ -42,9 +42,11 @@ std::string model_name(const std::string& path, const std::string& budget_folder
 }
 
 std::vector<TargetFile> targets_of(const Arguments& arguments) {
+  // As the budget file's own paths are, so that one file is not taken for two.
+  const auto normal = [](const std::string& path) { return fs::path(path).lexically_normal().string(); };
   std::vector<TargetFile> targets;
-  for (const std::string& path : arguments.list("accelerator")) targets.push_back({path, false});
-  for (const std::string& path : arguments.list("estimator")) targets.push_back({path, true});
+  for (const std::string& path : arguments.list("accelerator")) targets.push_back({normal(path), false});
+  for (const std::string& path : arguments.list("estimator")) targets.push_back({normal(path), true});
   return targets;
 }
 
@@ -93,7 +95,7 @@ class Check {
       try {
         check(model);
       } catch (const InputError& error) {
-        report_.problems.emplace_back(error.what());
+        report_.problems.push_back({model.name, utf8_text(error.what())});
       }
     }
     if (updates_baseline_) write_baseline();
@@ -252,7 +254,7 @@ int run(const Arguments& arguments) {
   if (annotates) fmt::print("{}", check_annotations(report, check.budget_path()));
   if (!output.quiet())
     for (const std::string& text : report.notes) note(text);
-  for (const std::string& text : report.problems) note(text);
+  for (const CheckProblem& problem : report.problems) note(problem.text);
   return report.exit_code();
 }
 

@@ -62,12 +62,17 @@ struct Finding {
   std::optional<double> change_percent() const;
 };
 
+// A model that could not be checked, and why: a sentence that names the file.
+struct CheckProblem {
+  std::string model, text;
+};
+
 struct CheckReport {
-  std::string budget;                 // the budget file's name, without its folder
-  std::vector<Finding> findings;      // by model, then by entry of the budget file
-  std::vector<std::string> problems;  // models that could not be checked, a sentence each
-  std::vector<std::string> notes;     // what was not checked, or is not comparable, a sentence each
-  int models = 0;                     // checked ones
+  std::string budget;             // the budget file's name, without its folder
+  std::vector<Finding> findings;  // by model, then by entry of the budget file
+  std::vector<CheckProblem> problems;
+  std::vector<std::string> notes;  // what was not checked, or is not comparable, a sentence each
+  int models = 0;                  // checked ones
 
   std::size_t count(LimitVerdict verdict) const;
   // 2 with problems, else 1 with violated limits, else 0.
