@@ -285,7 +285,7 @@ TEST_CASE("remove_block: ResNet's activation behind the sum goes with it") {
   const OpId y = b.convolution(b.convolution(x, 16, Window::square(3), "c1"), 16, Window::square(3), "c2");
   x = b.activation(b.sum(x, y, "sum"), Activation::relu, "out");
   const Network network = std::move(b).finish(b.convolution(x, 4, {}, "last"));
-  CHECK(rewritten(network, "remove_block out").size() == 4);
+  CHECK(rewritten(network, "remove_block sum").size() == 4);
 }
 
 TEST_CASE("depth_multiplier: all widths of a stage or of the network, in multiples of the lanes") {

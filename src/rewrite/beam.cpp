@@ -12,6 +12,7 @@ void BeamSearch::add_children(const RewriteState& state, States& children) {
   const std::vector<char> permitted = keep_.permitted(*state.network, steps);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (!settings_.allowed[static_cast<std::size_t>(steps[i].kind)] || permitted[i] == 0) continue;
+    if (repeats(state.path, steps[i])) continue;
     auto network = std::make_shared<Network>(apply(*state.network, steps[i].edit));
     if (!seen_.insert(fingerprint(*network)).second) continue;
     RewriteState child{.network = std::move(network),

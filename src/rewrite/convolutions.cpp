@@ -45,7 +45,7 @@ void find_fusable_ibns(const Structure& structure, Steps& steps) {
     if (network.op(x).channels < narrow) continue;  // a bottleneck, not an expansion
 
     RewriteStep step{
-        .kind = RewriteKind::fuse_ibn, .site = structure.block(id), .value = {}, .what = {}, .edit = {}};
+        .kind = RewriteKind::fuse_ibn, .site = structure.site(id), .value = {}, .what = {}, .edit = {}};
     Operator dense = depthwise;
     dense.groups = 1;
     step.edit.replaced.push_back({id, dense});

@@ -39,7 +39,7 @@ void find_removable_blocks(const Structure& structure, Steps& steps) {
   for (const auto& [group, residuals] : by_width) {
     const auto [sum, shortcut] = residuals.back();
     RewriteStep step{
-        .kind = RewriteKind::remove_block, .site = structure.block(sum), .value = {}, .what = {}, .edit = {}};
+        .kind = RewriteKind::remove_block, .site = structure.site(sum), .value = {}, .what = {}, .edit = {}};
     step.edit.bypassed.push_back({sum, shortcut});
     // ResNet's activation behind the sum: the shortcut went through the same one already.
     const OpId next = structure.read_once(sum) ? structure.reader(sum) : 0;

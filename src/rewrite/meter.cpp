@@ -2,7 +2,17 @@
 
 #include "assay/base/error.hpp"
 
+#include <algorithm>
+
+#include <fmt/format.h>
+
 namespace assay {
+
+bool repeats(std::span<const std::string> path, const RewriteStep& step) {
+  if (step.kind != RewriteKind::depth_multiplier) return false;
+  const std::string beginning = fmt::format("{} {}=", to_string(step.kind), step.site);
+  return std::ranges::any_of(path, [&](const std::string& text) { return text.starts_with(beginning); });
+}
 
 NetworkFigures Meter::figures(const Network& network) {
   ++networks_;

@@ -17,6 +17,10 @@ struct RewriteState {
   double parent_score = 0;  // of the network one step before
 };
 
+// Whether the step scales widths that the path has scaled already. Once is advice; again and again in turns
+// with other stages is another network, found by means that cannot judge it.
+bool repeats(std::span<const std::string> path, const RewriteStep& step);
+
 class Meter {
  public:
   Meter(const Estimator& estimator, const RewriteScores& scores)

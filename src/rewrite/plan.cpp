@@ -79,6 +79,7 @@ Verdict Planner::judge(const NetworkFigures& now, const NetworkFigures& then) co
 std::vector<Trial> Planner::trials(const RewriteState& now, bool explore) {
   constexpr double little = 1.25;
   std::vector<RewriteStep> steps = find_steps(*now.network, meter_.estimator());
+  std::erase_if(steps, [&](const RewriteStep& step) { return repeats(now.path, step); });
   const std::vector<char> permitted = keep_.permitted(*now.network, steps);
   std::vector<RewriteState> states;
   for (const RewriteStep& step : steps) {

@@ -81,7 +81,7 @@ void find_squeeze_excites(const Structure& structure, const Estimator& estimator
     if (share < least_share) continue;
     steps.push_back(
         {.kind = RewriteKind::drop_squeeze_excite,
-         .site = block,
+         .site = structure.site(gate.scale),
          .value = {},
          .what = fmt::format("squeeze-excite goes: {:.0f} % of its block's latency", 100 * share),
          .edit = {.replaced = {}, .bypassed = {{gate.scale, gate.features}}, .renamed = {}, .input = {}}});

@@ -21,12 +21,13 @@ class Structure {
   const WidthGroups& widths() const { return widths_; }
   const std::string& name(OpId id) const { return names_[id]; }
   const std::string& block(OpId id) const { return blocks_[block_of_[id]]; }
+  // What people call the place: the block where the network says what it is made of, else the operator.
+  const std::string& site(OpId id) const { return network_.blocks().empty() ? name(id) : block(id); }
   // Pixels of the image per pixel of the operator's output, along the height; 0: behind the last global
   // pooling. What lies between a pooling and the multiplication with its gate counts to the latter.
   int stride(OpId id) const { return strides_[id]; }
   // The strides of all live operators, ascending, 0 last.
   std::vector<int> strides() const;
-  std::span<const BlockMark> marks() const { return marks_; }
 
   bool live(OpId id) const { return readers_[id] > 0; }
   // Nothing but one operator reads it.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -108,8 +109,13 @@ void find_even_channels(const Structure& structure, int lanes, Steps& steps) {
   const WidthGroups& widths = structure.widths();
   // By stage: what leaves blocks, and what their convolutions over several pixels work on inside.
   std::map<int, std::set<int>> outputs, inner;
-  for (const BlockMark& mark : structure.marks())
-    if (const int g = widths.group_of(mark.output); g >= 0) outputs[structure.stride(mark.output)].insert(g);
+  const auto add_output = [&](OpId id) {
+    if (const int g = widths.group_of(id); g >= 0) outputs[structure.stride(id)].insert(g);
+  };
+  for (const BlockMark& mark : network.blocks()) add_output(mark.output);
+  // A network from a file does not say where its blocks end; residual ones end with a sum.
+  for (OpId id = 1; id < network.size(); ++id)
+    if (network.blocks().empty() && structure.live(id) && network.op(id).kind == OpKind::add) add_output(id);
   for (OpId id = 1; id < network.size(); ++id) {
     const Operator& op = network.op(id);
     if (!structure.live(id) || op.kind != OpKind::convolution) continue;
@@ -125,7 +131,7 @@ void find_even_channels(const Structure& structure, int lanes, Steps& steps) {
   const auto add = [&](const std::string& site, const std::set<int>& candidates, const char* role) {
     std::vector<int> chosen;
     std::int64_t unit = lanes;
-    int low = network.size() > 0 ? INT32_MAX : 0, high = 0;
+    int low = std::numeric_limits<int>::max(), high = 0;
     for (const int g : candidates) {
       const Group& group = widths.groups()[g];
       if (group.fixed || !structure.live(group.producers[0])) continue;

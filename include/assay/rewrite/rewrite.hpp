@@ -15,7 +15,8 @@
 //   replace_activation   an activation function that the accelerator runs by itself becomes one that it runs
 //                        within the operator before (EfficientNet-Lite: h_swish and SiLU to ReLU6).
 //   remove_block         the last of several residual blocks in a row goes.
-//   depth_multiplier     all widths of a stage, or of the network, times one ratio, rounded to the lanes.
+//   depth_multiplier     all widths of a stage, or of the network, times one ratio, rounded to the lanes; a
+//                        plan does so once for each.
 //   reduce_resolution    a smaller image, by one total stride of the network.
 //
 // No rewrite changes the network's input channels or its output features; reduce_resolution makes the maps
