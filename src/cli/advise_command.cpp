@@ -250,6 +250,7 @@ Command advise_command() {
           "Rewrites: " +
           names + ".\nExit code 1: the limits cannot be kept.",
       .groups = {input_options(),
+                 model_options(),
                  estimator_options(),
                  {"What may be done",
                   {{"only", "LIST", "no other rewrites than these", ""},

@@ -38,8 +38,8 @@ std::string overview() {
   text +=
       "\nassay COMMAND --help explains each with an example. Results go to standard output, progress to "
       "standard error.\n"
-      "Exit codes: 0 all well, 1 a budget is exceeded (check), 2 wrong usage or invalid input, 3 an internal "
-      "fault, 130 interrupted.\n";
+      "Exit codes: 0 all well, 1 a budget is exceeded (check, advise), 2 wrong usage or invalid input, 3 an "
+      "internal fault, 130 interrupted.\n";
   return text;
 }
 
