@@ -3,7 +3,8 @@
 with `assay run` on the same images, and compares.
 
 Weights are random, batch norms have the statistics of random images, so that every tensor matters. A network passes when
-max |difference| <= 1e-4 max |PyTorch's output| for every output.
+max |difference| <= 1e-4 max |PyTorch's output| for every output. Some deep networks with random weights amplify rounding
+so much that PyTorch itself is not that near to its result in float64: they pass when assay is as near as PyTorch.
 
     tools/onnx_torchvision.py --assay build/assay                    # one network of every family
     tools/onnx_torchvision.py --assay build/assay --all              # every network that torchvision has
@@ -118,7 +119,8 @@ def compare(name, opset, arguments, folder):
     seconds = time.time() - start
     if done.returncode != 0:
         return "FAILED", done.stderr.strip()
-    worst = 0.0
+    worst = own = 0.0
+    exact = None
     for i, tensor in enumerate(expected):
         file = folder / ("y.npy" if len(expected) == 1 else f"y.{outputs[i]}.npy")
         got, reference = np.load(file), tensor.numpy()
@@ -127,8 +129,26 @@ def compare(name, opset, arguments, folder):
         spread = np.abs(reference[0] - reference[1]).max() / np.abs(reference).max()
         if not spread > 1e-3:
             return "FAILED", f"the output hardly depends on the image ({spread:.1e})"
-        worst = max(worst, float(np.abs(got - reference).max() / np.abs(reference).max()))
+        error = relative_error(got, reference)
+        if not error <= TOLERANCE:
+            exact = exact or in_doubles(model, images)
+            own = max(own, relative_error(reference, exact[i]))
+            error = relative_error(got, exact[i])
+        worst = max(worst, error)
+    if own:
+        passed = own > TOLERANCE / 2 and worst <= 2 * own
+        return ("passed" if passed else "FAILED"), f"relative error {worst:.1e}, PyTorch's own {own:.1e} (to float64)"
     return ("passed" if worst <= TOLERANCE else "FAILED"), f"relative error {worst:.1e}, {seconds:.1f} s"
+
+
+def relative_error(got, reference):
+    return float(np.abs(got - reference).max() / np.abs(reference).max())
+
+
+def in_doubles(model, images):
+    with torch.no_grad():
+        exact = model.double()(images.double())
+    return [t.numpy() for t in ([exact] if isinstance(exact, torch.Tensor) else exact)]
 
 
 def main():
