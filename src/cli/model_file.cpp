@@ -113,7 +113,7 @@ ModelFile load_onnx(const std::string& path, const ModelSettings& settings) {
 }  // namespace
 #endif
 
-ModelFile load_model(const std::string& path, const ModelSettings& settings) {
+ModelFile load_model(const std::string& path, [[maybe_unused]] const ModelSettings& settings) {
   if (path.ends_with(".onnx")) {
     require_onnx();
 #ifdef ASSAY_ONNX
