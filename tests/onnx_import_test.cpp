@@ -358,6 +358,24 @@ TEST_CASE("onnx: all operators without counterpart are named at once; gaps are b
   CHECK(mentions(error_of(unknown, {.allow_gaps = true}), "not known"));
 }
 
+TEST_CASE("onnx: a quantised model has its weights, and gaps only where images are quantised") {
+  Model model({1, 3, 4, 4});
+  const std::string image_scale = model.scalar(0.1F);
+  const std::string quantised = model.node("QuantizeLinear", {"x", image_scale});
+  const std::string image = model.node("DequantizeLinear", {quantised, image_scale});
+  const std::string w = model.integers({1, 2, 3, 4, 5, 6}), zeros = model.integers({1, 0});
+  auto& dims = *model.graph().mutable_initializer(1)->mutable_dims();
+  dims.Clear();
+  for (const std::int64_t extent : {2, 3, 1, 1}) dims.Add(extent);
+  const std::string weights =
+      model.node("DequantizeLinear", {w, model.floats({2}, {0.5F, 2}), zeros}).set("axis", 0);
+  model.output(model.node("Conv", {image, weights}));
+  CHECK(mentions(error_of(model), "QuantizeLinear (1 time)"));
+  const ImportedModel imported = import(model, {.allow_gaps = true});
+  CHECK(kinds(imported.network) == std::vector{OpKind::convolution});
+  CHECK(imported.weights->at(0).values == Floats{0, 0.5F, 1, 8, 10, 12});
+}
+
 TEST_CASE("onnx: several inputs are named; unread ones and initialisers are none") {
   Model model({1, 3, 2, 2});
   Model::describe(*model.graph().add_input(), "mask", {1, 3, 2, 2});

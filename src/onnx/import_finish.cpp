@@ -187,8 +187,7 @@ ImportedModel finish(Graph& graph, const ImportOptions& options, const std::stri
                     names.size(), fmt::join(names, ", ")));
   }
   constexpr std::int64_t spare_weights = 1 << 26;
-  if (options.weights)
-    model.weights = finisher.weights(model.network, spare_weights + 4 * graph.constant_elements());
+  if (options.weights) model.weights = finisher.weights(model.network, spare_weights + 4 * graph.bytes());
   return model;
 }
 

@@ -43,6 +43,36 @@ ConstantPtr constant_node(const Node& node, const std::string& folder) {
   throw Unsupported{"it holds no dense numbers"};
 }
 
+std::vector<ConstantPtr> split(const Node& node, const FoldInputs& inputs, Budget& budget) {
+  std::vector<ConstantPtr> parts;
+  const Dims& dims = inputs[0]->dims();
+  const int axis = axis_of(node, node.integer("axis", 0), static_cast<int>(dims.size()));
+  Dims sizes = node.integers("split");
+  if (inputs.size() > 1 && inputs[1]) {
+    for (const double value : inputs[1]->values()) sizes.push_back(to_integer(value));
+  }
+  const auto at = static_cast<std::size_t>(axis);
+  if (sizes.empty()) {
+    const int parts_asked = std::max(1, node.outputs());
+    sizes.assign(static_cast<std::size_t>(parts_asked), dims[at] / parts_asked);
+  }
+  std::int64_t begin = 0;
+  std::int64_t inner = 1;
+  for (std::size_t i = at + 1; i < dims.size(); ++i) inner *= dims[i];
+  const std::vector<double> values = inputs[0]->values();
+  for (const std::int64_t size : sizes) {
+    if (size < 0 || begin + size > dims[at]) node.fail("its parts are larger than its input");
+    Dims part = dims;
+    part[at] = size;
+    parts.push_back(computed(inputs[0]->type(), part, budget, [&](std::int64_t i) {
+      const std::int64_t row = size * inner;
+      return values[static_cast<std::size_t>(i / row * dims[at] * inner + begin * inner + i % row)];
+    }));
+    begin += size;
+  }
+  return parts;
+}
+
 }  // namespace
 
 std::vector<ConstantPtr> fold_node(const Node& node, const FoldInputs& inputs, const std::string& folder,
@@ -54,35 +84,7 @@ std::vector<ConstantPtr> fold_node(const Node& node, const FoldInputs& inputs, c
     // Shape and Size look at no values.
     if (input && type != "Shape" && type != "Size") budget.charge(input->count());
   }
-  if (type == "Split") {
-    std::vector<ConstantPtr> parts;
-    const Dims& dims = inputs[0]->dims();
-    const int axis = axis_of(node, node.integer("axis", 0), static_cast<int>(dims.size()));
-    Dims sizes = node.integers("split");
-    if (inputs.size() > 1 && inputs[1]) {
-      for (const double value : inputs[1]->values()) sizes.push_back(to_integer(value));
-    }
-    const auto at = static_cast<std::size_t>(axis);
-    if (sizes.empty()) {
-      const int parts_asked = std::max(1, node.outputs());
-      sizes.assign(static_cast<std::size_t>(parts_asked), dims[at] / parts_asked);
-    }
-    std::int64_t begin = 0;
-    std::int64_t inner = 1;
-    for (std::size_t i = at + 1; i < dims.size(); ++i) inner *= dims[i];
-    const std::vector<double> values = inputs[0]->values();
-    for (const std::int64_t size : sizes) {
-      if (size < 0 || begin + size > dims[at]) node.fail("its parts are larger than its input");
-      Dims part = dims;
-      part[at] = size;
-      parts.push_back(computed(inputs[0]->type(), part, budget, [&](std::int64_t i) {
-        const std::int64_t row = size * inner;
-        return values[static_cast<std::size_t>(i / row * dims[at] * inner + begin * inner + i % row)];
-      }));
-      begin += size;
-    }
-    return parts;
-  }
+  if (type == "Split") return split(node, inputs, budget);
   for (const auto fold : {fold_shape, fold_arithmetic, fold_reduction}) {
     if (ConstantPtr result = fold(node, inputs, budget)) return {std::move(result)};
   }

@@ -13,6 +13,7 @@ namespace assay::onnx_import {
 class Budget {
  public:
   explicit Budget(std::int64_t steps) : left_(steps) {}
+  void grant(std::int64_t steps) { left_ += steps; }
   // Throws InputError when it is used up.
   void charge(std::int64_t steps);
 

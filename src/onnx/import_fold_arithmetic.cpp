@@ -112,6 +112,28 @@ double truncated(double value) {
   return std::trunc(value);
 }
 
+// (x - zero point) scale, of the tensor or of each slice along an axis.
+ConstantPtr dequantized(const Node& node, const FoldInputs& inputs, Budget& budget) {
+  const Constant& x = *inputs[0];
+  if (inputs.size() < 2 || !inputs[1]) node.fail("its scale is missing");
+  const std::vector<double> values = x.values(), scales = inputs[1]->values();
+  std::vector<double> zeros(scales.size(), 0);
+  if (inputs.size() > 2 && inputs[2]) zeros = inputs[2]->values();
+  const std::int64_t axis = node.integer("axis", 1);
+  std::int64_t slices = 1, inner = 1;
+  if (scales.size() != 1) {
+    const auto at = static_cast<std::size_t>(axis_of(node, axis, static_cast<int>(x.dims().size())));
+    slices = x.dims()[at];
+    for (std::size_t i = at + 1; i < x.dims().size(); ++i) inner *= x.dims()[i];
+  }
+  if (static_cast<std::int64_t>(scales.size()) != slices || zeros.size() != scales.size())
+    node.fail("its scales or zero points are not as many as its axis is long");
+  return computed(Element::real, x.dims(), budget, [&](std::int64_t i) {
+    const auto slice = static_cast<std::size_t>(i / inner % slices);
+    return (values[static_cast<std::size_t>(i)] - zeros[slice]) * scales[slice];
+  });
+}
+
 }  // namespace
 
 ConstantPtr fold_arithmetic(const Node& node, const FoldInputs& inputs, Budget& budget) {
@@ -124,6 +146,7 @@ ConstantPtr fold_arithmetic(const Node& node, const FoldInputs& inputs, Budget& 
       return to == Element::real ? value : to == Element::boolean ? (value != 0 ? 1 : 0) : truncated(value);
     });
   }
+  if (node.type() == "DequantizeLinear") return dequantized(node, inputs, budget);
   if (const auto found = unary_operators().find(node.type()); found != unary_operators().end()) {
     if (node.type() == "Identity") return inputs[0];
     const std::vector<double> values = first.values();

@@ -10,15 +10,9 @@
 namespace assay::onnx_import {
 namespace {
 
-// Steps beyond those that the constants of the file explain.
+// Work with constants that every model may ask for, and for each byte of it.
 constexpr std::int64_t spare_steps = 1 << 23;
-
-std::int64_t steps_for(const onnx::GraphProto& proto) {
-  std::int64_t bytes = 0;
-  for (const auto& tensor : proto.initializer())
-    bytes += static_cast<std::int64_t>(tensor.raw_data().size()) + 4 * tensor.float_data_size();
-  return spare_steps + 2 * bytes;
-}
+constexpr std::int64_t steps_per_byte = 4;
 
 }  // namespace
 
@@ -30,7 +24,8 @@ Graph::Graph(const onnx::GraphProto& proto, int opset, const ImportOptions& opti
     : proto_(proto),
       opset_(opset),
       options_(options),
-      budget_(steps_for(proto)),
+      bytes_(static_cast<std::int64_t>(proto.ByteSizeLong())),
+      budget_(spare_steps + steps_per_byte * bytes_),
       draft_((read_initialisers(), read_input())) {}
 
 void Graph::read_initialisers() {
@@ -41,7 +36,10 @@ void Graph::read_initialisers() {
       throw InputError(
           fmt::format("There are two initialisers called \"{}\". Export the model again.", tensor.name()));
     }
-    constant_elements_ += constant->count();
+    if (tensor.data_location() == onnx::TensorProto::EXTERNAL && options_.weights) {
+      bytes_ += constant->count();  // at the least
+      budget_.grant(steps_per_byte * constant->count());
+    }
   }
   if (proto_.sparse_initializer_size() > 0)
     throw InputError("The model has sparse initialisers. Export it with dense ones.");

@@ -71,7 +71,8 @@ class Graph {
   const std::vector<GapNode>& gap_nodes() const { return gap_nodes_; }
   // Gaps whose output nobody knows the shape of.
   const std::vector<int>& unbridged() const { return unbridged_; }
-  std::int64_t constant_elements() const { return constant_elements_; }
+  // Of the graph with its constants, those beside it with them.
+  std::int64_t bytes() const { return bytes_; }
 
  private:
   void read_initialisers();
@@ -90,6 +91,7 @@ class Graph {
   const onnx::GraphProto& proto_;
   int opset_;
   const ImportOptions& options_;
+  std::int64_t bytes_;
   Budget budget_;
   std::int64_t batch_ = 1;
   TensorLayout input_layout_;
@@ -98,7 +100,6 @@ class Graph {
   std::vector<GapNode> gap_nodes_;
   std::vector<int> unbridged_;
   std::vector<std::string> notes_;
-  std::int64_t constant_elements_ = 0;
   Draft draft_;
 };
 
