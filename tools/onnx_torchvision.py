@@ -99,7 +99,7 @@ def compare(name, opset, arguments, folder):
     torch.manual_seed(hash_of(name))
     size = (161, 225) if name.startswith("segmentation.") else (299, 299) if name == "inception_v3" else (224, 224)
     images = torch.randn(2, 3, *size)
-    model = Tensors(make(name, images))
+    model = Tensors(make(name, images)).eval()
     with torch.no_grad():
         expected = model(images)
     expected = [expected] if isinstance(expected, torch.Tensor) else list(expected)
