@@ -94,7 +94,7 @@ Draft::Windowed Draft::without_pad(OpId x, const Window& window, OpKind reader) 
   sum.pad_left += more.pad_left;
   sum.pad_right += more.pad_right;
   // Pools take no window that sees padding only.
-  const auto reach = [](int kernel, int dilation) { return dilation * (kernel - 1) + 1; };
+  const auto reach = [](std::int64_t kernel, std::int64_t dilation) { return dilation * (kernel - 1) + 1; };
   const bool fits = std::max(sum.pad_top, sum.pad_bottom) < reach(sum.kernel_h, sum.dilation_h) &&
                     std::max(sum.pad_left, sum.pad_right) < reach(sum.kernel_w, sum.dilation_w);
   if (!fits && !for_convolution) return {x, window};
