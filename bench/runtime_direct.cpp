@@ -342,14 +342,14 @@ void Direct::backward_convolution(OpId id, const memory& gradient) {
   const auto direct = algorithm::convolution_direct;
   const Arguments& given = arguments_.at(id);
   if (pass_ == Pass::weights) {
-    using Weights = dnnl::convolution_backward_weights;
-    const Weights::primitive_desc pd({direct, x, k, y, g.strides, g.dilations, g.begin, g.end},
-                                     user_scratchpad(), engine_, convolutions_.at(id));
+    using WeightsGradient = dnnl::convolution_backward_weights;
+    const WeightsGradient::primitive_desc pd({direct, x, k, y, g.strides, g.dilations, g.begin, g.end},
+                                             user_scratchpad(), engine_, convolutions_.at(id));
     const memory result = allocate(pd.diff_weights_desc());
     gradients_[{id, ParameterRole::weight}] = result;
-    call<Weights>(pd, {{DNNL_ARG_SRC, in_layout(given.at(DNNL_ARG_SRC), pd.src_desc())},
-                       {DNNL_ARG_DIFF_DST, in_layout(gradient, pd.diff_dst_desc())},
-                       {DNNL_ARG_DIFF_WEIGHTS, result}});
+    call<WeightsGradient>(pd, {{DNNL_ARG_SRC, in_layout(given.at(DNNL_ARG_SRC), pd.src_desc())},
+                               {DNNL_ARG_DIFF_DST, in_layout(gradient, pd.diff_dst_desc())},
+                               {DNNL_ARG_DIFF_WEIGHTS, result}});
   }
   using Data = dnnl::convolution_backward_data;
   const Data::primitive_desc pd({direct, x, k, y, g.strides, g.dilations, g.begin, g.end}, user_scratchpad(),
