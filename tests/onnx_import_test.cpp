@@ -271,6 +271,17 @@ TEST_CASE("onnx: padding goes into the windows behind it where that is the same"
   CHECK(average.network.op(1).count_include_pad);
 }
 
+TEST_CASE("onnx: padding that no window reaches is left out") {
+  // As PyTorch wrote ceil_mode before opset 10.
+  Model model({1, 2, 16, 12});
+  auto pool = model.node("MaxPool", {"x"});
+  pool.set("kernel_shape", Dims{3, 3}).set("strides", Dims{2, 2}).set("pads", Dims{1, 1, 3, 3});
+  const ImportedModel imported = import(model.output(pool));
+  CHECK(imported.network.output_shape() == Shape{2, 9, 7});
+  CHECK(imported.network.op(1).window.pad_bottom == 2);
+  CHECK(imported.network.op(1).window.pad_right == 2);
+}
+
 TEST_CASE("onnx: open sizes are asked for, and taken from the options") {
   Model model({-1, 3, -1, -1});
   const std::string conv = pointwise(model, "x", 3, 2);

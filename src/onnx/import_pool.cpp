@@ -24,6 +24,14 @@ bool round_up(std::int32_t size, std::int32_t kernel, std::int32_t stride, std::
   return true;
 }
 
+// Padding behind the last window has no influence, and a network does not take more than a window of it.
+void trim(std::int32_t size, std::int32_t kernel, std::int32_t stride, std::int32_t dilation,
+          std::int32_t before, std::int32_t& after) {
+  const std::int64_t reach = std::int64_t{dilation} * (kernel - 1) + 1;
+  const std::int64_t unused = (std::int64_t{size} + before + after - reach) % stride;
+  after -= static_cast<std::int32_t>(std::clamp<std::int64_t>(unused, 0, after));
+}
+
 }  // namespace
 
 void read_pool(Graph& graph, const Node& node) {
@@ -46,6 +54,8 @@ void read_pool(Graph& graph, const Node& node) {
       op.count_include_pad = false;
     }
   }
+  trim(shape.height, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top, w.pad_bottom);
+  trim(shape.width, w.kernel_w, w.stride_w, w.dilation_w, w.pad_left, w.pad_right);
   Draft::Windowed input{x, w};
   const bool takes_zeros = op.count_include_pad || (w.pad_top + w.pad_left + w.pad_bottom + w.pad_right == 0);
   if (maximum || takes_zeros) input = graph.draft().without_pad(x, w, op.kind);

@@ -127,7 +127,11 @@ void read_resize(Graph& graph, const Node& node) {
     if (!asked.scales.empty()) {
       scale = asked.scales[i];
       if (!(scale > 0 && scale <= 1e6)) node.fail(fmt::format("it has a scale of {}", scale));
-      size = checked_extent(node, to_integer(std::floor(static_cast<double>(in) * scale)), "size");
+      // Scales are ratios of sizes that were rounded to floats.
+      const double exact = static_cast<double>(in) * scale, nearest = std::round(exact);
+      const bool is_whole = std::abs(exact - nearest) < 1e-5 * nearest;
+      size = checked_extent(node, to_integer(is_whole ? nearest : std::floor(exact)), "size");
+      if (is_whole) scale = nearest / static_cast<double>(in);
     } else {
       size = checked_extent(node, asked.sizes[i], "size");
       scale = static_cast<double>(size) / static_cast<double>(in);
