@@ -21,6 +21,7 @@ void BeamSearch::add_children(const RewriteState& state, States& children) {
                        .parent_score = state.figures.score};
     child.path.push_back(steps[i].text());
     child.figures = meter_.figures(*child.network);
+    if (child.figures.latency_ms > slowest_ms_) continue;
     const auto known = score_change_.find(child.path.back());
     child.figures.score = child.parent_score + (known != score_change_.end() ? known->second : 0);
     children.push_back(std::move(child));

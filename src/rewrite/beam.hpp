@@ -14,8 +14,10 @@ namespace assay {
 
 class BeamSearch {
  public:
-  BeamSearch(Meter& meter, const Currency& currency, const Keep& keep, const RewriteSettings& settings)
-      : meter_(meter), currency_(currency), keep_(keep), settings_(settings) {}
+  // Networks that take longer than `slowest_ms` are no way to anything.
+  BeamSearch(Meter& meter, const Currency& currency, const Keep& keep, const RewriteSettings& settings,
+             double slowest_ms)
+      : meter_(meter), currency_(currency), keep_(keep), settings_(settings), slowest_ms_(slowest_ms) {}
 
   // What a step is expected to do to the score, until it is tried.
   void expect(const std::string& step, double score_change) { score_change_[step] = score_change; }
@@ -37,6 +39,7 @@ class BeamSearch {
   const Currency& currency_;
   const Keep& keep_;
   const RewriteSettings& settings_;
+  double slowest_ms_;
   std::unordered_map<std::string, double> score_change_;  // where the step was tried last
   std::unordered_set<std::uint64_t> seen_;                // fingerprints
   States scored_;

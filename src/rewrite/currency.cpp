@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace assay {
 namespace {
@@ -41,8 +42,10 @@ bool Currency::within_limits(const NetworkFigures& figures) const {
 }
 
 double Currency::violation(const NetworkFigures& figures) const {
-  const double missing = std::isfinite(min_score_) ? std::max(min_score_ - figures.score, 0.0) : 0;
-  return excess(figures) + rate_ * missing;
+  // Without a floor any score will do; without a score none does.
+  const double missing = std::isinf(min_score_) ? 0 : min_score_ - figures.score;
+  if (std::isnan(missing)) return std::numeric_limits<double>::infinity();
+  return excess(figures) + (missing > score_tolerance ? rate_ * missing : 0);
 }
 
 double Currency::cost(const NetworkFigures& figures, bool rich) const {

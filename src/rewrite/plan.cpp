@@ -150,7 +150,7 @@ RewriteState Planner::without_idle_steps(RewriteState best) {
     const RewriteState* found = nullptr;
     for (const RewriteState& state : shorter) {
       if (gain(before, state.figures) < -noticeable) continue;
-      if (!currency_.within_limits(state.figures) && currency_.within_limits(best.figures)) continue;
+      if (currency_.violation(state.figures) > currency_.violation(before)) continue;
       if (found == nullptr || currency_.better(state.figures, found->figures)) found = &state;
     }
     if (found == nullptr) return best;
@@ -180,23 +180,26 @@ RewriteState Planner::improved(BeamSearch& search, RewriteState best, std::vecto
 
 // Searches until the result keeps the floor with its exact score, too. What it lacks is what quick scores
 // flatter the best of many by: the floor rises by that, and the best that is left is where the search goes
-// on.
+// on. Where nothing stands, the result is what there was at the start, if that does.
 RewriteState Planner::confirmed(BeamSearch& search, const RewriteState& start, std::vector<Trial>& rejected) {
-  constexpr int rounds = 12;
+  constexpr int rounds = 12, hopeless = 3;
   constexpr double least_rise = 0.002;
+  int outside = 0;  // rounds that ended out of limits
   double floor = min_score_;
   RewriteState best = start;
-  for (int round = 1;; ++round) {
+  for (int round = 1; round <= rounds; ++round) {
     best = improved(search, std::move(best), rejected);
     const double score = meter_.exact_score(best);
-    // After so many rounds nothing stands but what there was.
-    if (score >= min_score_ || round == rounds) break;
+    if (score >= min_score_) return best;
+    if (!currency_.within_limits(best.figures) && ++outside == hopeless) break;
     floor += std::max(min_score_ - score, least_rise);
     currency_.set_min_score(floor);
     search.correct(best, score);
     best = search.best();
   }
-  return best;
+  if (meter_.exact_score(start) < min_score_ || !currency_.within_ceilings(start.figures)) return best;
+  rejected = trials(start, false);
+  return start;
 }
 
 // The way to the result, step by step, each measured.
@@ -234,13 +237,16 @@ RewritePlan Planner::plan() {
   RewritePlan plan;
   plan.alone = trials(original_, true);
   currency_.set_rate(exchange_rate(currency_, original_.figures, plan.alone));
-  BeamSearch search(meter_, currency_, keep_, settings_);
+  // Half as slow again as the original, or as what was pinned, is as far as a detour may lead.
+  constexpr double detour = 1.5;
+  RewriteState start = original_;
+  if (!settings_.pinned.empty()) start = meter_.measured(replay({}).value(), {});
+  BeamSearch search(meter_, currency_, keep_, settings_,
+                    detour * std::max(original_.figures.latency_ms, start.figures.latency_ms));
   for (const Trial& trial : plan.alone)
     if (std::isfinite(trial.figures.score))
       search.expect(trial.step.text(), trial.figures.score - original_.figures.score);
 
-  RewriteState start = original_;
-  if (!settings_.pinned.empty()) start = meter_.measured(replay({}).value(), {});
   const RewriteState best = confirmed(search, start, plan.rejected);
   plan.quick_score_of_original = original_.figures.score;
   plan.quick_score_of_result = best.figures.score;

@@ -62,9 +62,13 @@ void Structure::find_strides() {
       default:
         break;
     }
-    const bool ends_maps = op.kind == OpKind::global_average_pool || op.kind == OpKind::global_max_pool ||
-                           op.kind == OpKind::flatten || op.kind == OpKind::linear ||
-                           op.kind == OpKind::outputs;
+    const Shape before = network_.shape(x), after = network_.shape(id);
+    // Some exporters write global pooling as a window over everything.
+    const bool pools_all = (op.kind == OpKind::average_pool || op.kind == OpKind::max_pool) &&
+                           after.height * after.width == 1 && before.height * before.width > 1;
+    const bool ends_maps = pools_all || op.kind == OpKind::global_average_pool ||
+                           op.kind == OpKind::global_max_pool || op.kind == OpKind::flatten ||
+                           op.kind == OpKind::linear || op.kind == OpKind::outputs;
     pooled[id] = static_cast<char>(ends_maps || (gate && !whole));
     strides_[id] = stride;
   }

@@ -6,8 +6,9 @@
 // best by that forecast are scored. States are compared in one currency: the objective, plus the missing
 // score at the exchange rate at which width buys score on this network (measured on the original with
 // depth_multiplier). Half of the beam goes to states that also count score above the floor as an asset, which
-// narrower widths can sell again. In the end steps that earn nothing are taken out again, and no further step
-// improves the result: the steps that were tried on it say why not.
+// narrower widths can sell again. In the end steps that earn less than half a percent are taken out again,
+// and unless the search ran out of steps no further one improves the result: those that were tried say why
+// not.
 //
 // Scores of random networks scatter, and the best of some hundred is the luckiest, too. So the search has
 // quick scores, and its result has to stand with exact ones, of other random numbers. What it lacks then is
@@ -43,7 +44,7 @@ struct RewriteScores {
 enum class RewriteObjective : std::uint8_t {
   latency,  // lowest latency
   memory,   // lowest peak memory
-  score,    // highest score
+  score,    // highest score, at no more than 1.5 times the original's latency
 };
 
 struct RewriteLimits {
@@ -80,7 +81,7 @@ struct RewriteSettings {
 
 enum class Verdict : std::uint8_t {
   better,       // improves the objective within all limits
-  no_gain,      // changes what the objective counts by less than 0.1 %
+  no_gain,      // changes what the objective counts by less than half a percent
   worse,        // by the objective: slower, larger, or of lower score
   score_falls,  // below the floor
   over_limit,   // of latency, memory, parameters or multiply-accumulates
@@ -98,9 +99,8 @@ struct Trial {
 };
 
 struct RewritePlan {
-  NetworkFigures original;  // with exact scores
-  std::vector<Trial>
-      taken;  // in order, with exact scores, figures cumulative; the last ones are the result's
+  NetworkFigures original;      // with exact scores
+  std::vector<Trial> taken;     // in order, with exact scores; figures cumulate to the result's
   std::vector<Trial> alone;     // every step on the original, by itself, with quick scores
   std::vector<Trial> rejected;  // every step that the result still offers, on the result, with quick scores
   // What the scores of `alone` and of `rejected` are to be compared with.
