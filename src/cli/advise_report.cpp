@@ -179,7 +179,8 @@ std::vector<const Trial*> most_instructive(const std::vector<Trial>& rejected, s
     if (trial.allowed && trial.verdict != Verdict::no_gain) by_kind[trial.step.kind].push_back(&trial);
   // Blocks that are built alike tell the same story.
   const auto alike = [](const Trial* a, const Trial* b) {
-    return a->step.what == b->step.what && a->figures.latency_ms == b->figures.latency_ms;
+    return a->step.what == b->step.what &&
+           significant(a->figures.latency_ms) == significant(b->figures.latency_ms);
   };
   for (auto& [kind, trials] : by_kind) {
     std::ranges::stable_sort(trials, [](const Trial* a, const Trial* b) {
