@@ -128,6 +128,12 @@ TEST_CASE("onnx: graphs that are none") {
   inputs.graph().mutable_node(0)->clear_input();
   CHECK(!error_of(inputs).empty());
 
+  for (const char* type : {"Concat", "Sum", "Max", "Add", "Gemm", "Split", "Pad", "Resize", "Where"}) {
+    Model nothing({1, 3, 4, 4});
+    nothing.output(nothing.node("Add", {"x", std::string(nothing.node(type, {}))}));
+    CHECK(!error_of(nothing).empty());
+  }
+
   Model outputs = conv_model();
   outputs.graph().clear_output();
   CHECK(mentions(error_of(outputs), "no outputs"));

@@ -78,6 +78,7 @@ void read_concat(Graph& graph, const Node& node) {
     }
     parts.push_back(graph.settled(node, i));
   }
+  if (parts.empty()) node.fail("it puts nothing together");
   const View& first = parts.front();
   const int axis = axis_of(node, node.integer("axis", 1), first.rank());
   const auto at = static_cast<std::size_t>(axis);
