@@ -78,6 +78,14 @@ TEST_CASE("check: wrong usage names the remedy") {
   expect(project.check("models/a.json --github --format csv"), 2, {"--github", "--out"});
   expect(project.check("models/a.json --junit budget.toml"), 2, {"--junit", "overwrite"});
   expect(project.check("models/a.json --junit r --markdown r"), 2, {"overwrite"});
+  // Not even what only the budget names, whatever the path to it.
+  const std::string accelerator = project.folder.read("npu.toml");
+  for (const char* option :
+       {"--junit", "--markdown", "--json", "--benchmark-json", "--out", "--update-baseline --baseline"})
+    expect(project.check(std::string("models/a.json ") + option + " models/../npu.toml"), 2,
+           {"would overwrite what budget.toml names, npu.toml"});
+  CHECK(project.folder.read("npu.toml") == accelerator);
+  expect(project.check("models/a.json --update-baseline --baseline models/a.json"), 2, {"would overwrite"});
   project.budget("[[check]]\nlatency_ms = 4\n");
   expect(project.check("models/a.json"), 2, {"budget.toml:2:", "--accelerator"});
   expect(project.check("models/a.json --accelerator npu.toml"), 0, {"npu  ", "ok"});

@@ -11,6 +11,7 @@
 #include "model_file.hpp"
 #include "score_percentile.hpp"
 #include "score_service.hpp"
+#include "separate_files.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>
@@ -65,6 +66,17 @@ std::vector<NamedModel> models_of(const Arguments& arguments, const std::string&
   return models;
 }
 
+// What the budget names beside models.
+std::vector<std::string> files_of(const BudgetFile& budget) {
+  std::set<std::string> files;
+  for (const BudgetEntry& entry : budget.entries) {
+    for (const TargetFile& target : entry.targets) files.insert(target.path);
+    for (const Limit& limit : entry.limits)
+      if (!limit.space.empty()) files.insert(limit.space);
+  }
+  return {files.begin(), files.end()};
+}
+
 std::string patterns_of(const BudgetEntry& entry) {
   return fmt::format("\"{}\"", fmt::join(entry.models, "\", \""));
 }
@@ -85,6 +97,7 @@ class Check {
     if (!complete_targets(budget_, usual) && !usual.empty())
       report_.notes.push_back(fmt::format(
           "--accelerator and --estimator are not used: every limit of {} names its own.", report_.budget));
+    require_separate_files(arguments, report_.budget, files_of(budget_));
     read_baseline();
     load_targets();
   }

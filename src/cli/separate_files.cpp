@@ -4,6 +4,7 @@
 
 #include <array>
 #include <filesystem>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -34,6 +35,27 @@ bool same_file(const std::string& a, const std::string& b) {
   return fs::weakly_canonical(fs::absolute(a), none) == fs::weakly_canonical(fs::absolute(b), none);
 }
 
+// What the command writes; --baseline only where it is updated.
+std::vector<File> written_files(const Arguments& arguments) {
+  std::vector<File> written;
+  const auto add = [&](const char* option) {
+    const auto path = arguments.text(option);
+    if (path && !path->empty() && *path != "-") written.push_back({fmt::format("--{}", option), *path});
+  };
+  if (arguments.flag("update-baseline")) add("baseline");
+  for (const char* option : outputs) add(option);
+  return written;
+}
+
+void require_other_files(const Arguments& arguments, const File& written, const std::vector<File>& others) {
+  for (const File& other : others) {
+    if (other.what == written.what || !same_file(written.path, other.path)) continue;
+    throw InputError(fmt::format("assay {}: {} {} would overwrite {} {}. Give {} another file.",
+                                 arguments.command_name(), written.what, written.path, other.what, other.path,
+                                 written.what));
+  }
+}
+
 }  // namespace
 
 void require_separate_files(const Arguments& arguments) {
@@ -44,16 +66,17 @@ void require_separate_files(const Arguments& arguments) {
   for (const char* option : input_lists)
     for (const std::string& path : arguments.list(option))
       others.push_back({fmt::format("--{}", option), path});
-  for (const char* option : outputs) {
-    const auto path = arguments.text(option);
-    if (!path || path->empty() || *path == "-") continue;
-    for (const File& other : others) {
-      if (!same_file(*path, other.path)) continue;
-      throw InputError(fmt::format("assay {}: --{} {} would overwrite {} {}. Give --{} another file.",
-                                   arguments.command_name(), option, *path, other.what, other.path, option));
-    }
-    others.push_back({fmt::format("--{}", option), *path});
+  for (const File& file : written_files(arguments)) {
+    require_other_files(arguments, file, others);
+    others.push_back(file);
   }
+}
+
+void require_separate_files(const Arguments& arguments, const std::string& named_by,
+                            std::span<const std::string> paths) {
+  std::vector<File> others;
+  for (const std::string& path : paths) others.push_back({fmt::format("what {} names,", named_by), path});
+  for (const File& file : written_files(arguments)) require_other_files(arguments, file, others);
 }
 
 }  // namespace assay::cli
