@@ -322,3 +322,12 @@ TEST_CASE("onnx: initialisers of every number format") {
   CHECK(weights_of(Tensor::DOUBLE, std::string(reinterpret_cast<const char*>(doubles), 16)) ==
         Floats{1.5, -2});
 }
+
+TEST_CASE("what hangs on the second output of an unknown operator is unknown, not absent") {
+  Model model({1, 3, 4, 4});
+  NodeMaker split = model.node("Round", {"x"});
+  const std::string second = model.node("Sigmoid", {split.output(1)});
+  model.output(model.node("Mul", {split, second}));
+  CHECK(mentions(error_of(model, {.allow_gaps = true}), "Nothing is known of the outputs"));
+  CHECK(mentions(error_of(model), "Round (1 time)"));
+}

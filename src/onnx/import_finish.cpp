@@ -156,6 +156,7 @@ ImportedModel finish(Graph& graph, const ImportOptions& options, const std::stri
     if (finisher.live(id) && graph.draft().op(id).gap >= 0) gap_nodes.push_back(graph.draft().op(id).gap);
   }
   std::ranges::sort(gap_nodes);
+  gap_nodes.erase(std::unique(gap_nodes.begin(), gap_nodes.end()), gap_nodes.end());
   ImportedModel model;
   model.gaps = gaps_of(graph, gap_nodes);
   if (!model.gaps.empty() && !options.allow_gaps) fail_with_gaps(model.gaps);

@@ -85,6 +85,11 @@ void Graph::bridge(const Node& node, const std::string& reason) {
   for (const std::string& output : node.proto().output()) {
     if (!output.empty()) values_.try_emplace(output);
   }
+  // Only the first output gets a stand-in: whatever hangs on another one stays unknown.
+  const auto& outputs = node.proto().output();
+  if (std::any_of(outputs.begin() + std::min(outputs.size(), 1), outputs.end(),
+                  [](const std::string& output) { return !output.empty(); }))
+    unbridged_.push_back(gap);
   std::optional<View> in;
   for (int i = 0; i < node.inputs() && !in; ++i) {
     if (node.has_input(i)) in = value(node, i).view;
