@@ -42,6 +42,26 @@ TEST_CASE("baseline: what is written is read, byte for byte") {
   CHECK(CostBaseline::parse(CostBaseline{}.to_json(), "b.json").models.empty());
 }
 
+TEST_CASE("baseline: an update keeps what is known on other targets, in the order of their names") {
+  CheckTarget target = npu(), other = npu();
+  target.name = "m";
+  other.name = "a";
+  CostBaseline baseline;
+  baseline.update(measure_model(usual_network(), "model", {&target}));
+  baseline.update(measure_model(network_of({{"block1"}}), "model", {&other}));
+  const ModelCosts& costs = *baseline.find("model");
+  REQUIRE(costs.targets.size() == 2);
+  CHECK(costs.targets[0].target == "a");
+  CHECK(costs.targets[1].target == "m");
+  CHECK(costs.targets[1].latency_ms > costs.targets[0].latency_ms);
+  CHECK(costs.params == measure_model(network_of({{"block1"}}), "model", {}).params);
+  // The same target once more: replaced.
+  baseline.update(measure_model(network_of({{"block1"}}), "model", {&target}));
+  REQUIRE(costs.targets.size() == 2);
+  CHECK(costs.targets[1].latency_ms == costs.targets[0].latency_ms);
+  CHECK(CostBaseline::parse(baseline.to_json(), "b.json").to_json() == baseline.to_json());
+}
+
 TEST_CASE("baseline: other files are refused with the remedy") {
   const auto refuses = [](const std::string& text, std::initializer_list<const char*> parts) {
     const std::string refusal = message([&] { CostBaseline::parse(text, "b.json"); });

@@ -155,6 +155,48 @@ TEST_CASE("check: a baseline made with another accelerator is not compared with"
   expect(project.check("models/a.json --baseline base.json"), 0, {"made with another npu", "not checked"});
 }
 
+TEST_CASE("check: a baseline holds what models cost on all accelerators that it was updated with") {
+  const Project project;
+  project.budget("[[check]]\nlatency_ms = { max_regression_percent = 0 }\n");
+  fs::copy_file(project.folder / "npu.toml", project.folder / "other.toml");
+  const std::string update = "models/a.json --baseline base.json --update-baseline --accelerator ";
+  expect(project.check(update + "npu.toml"), 0, {"1 new, 0 updated, 0 kept. Updated on npu.\n"});
+  expect(project.check(update + "other.toml"), 0, {"1 updated, 0 kept. Updated on other. Kept on npu.\n"});
+  expect(project.check("models/a.json --baseline base.json --accelerator npu.toml,other.toml"), 0,
+         {"2 limits hold"});
+}
+
+TEST_CASE("check: one thing at most goes to standard output") {
+  const Project project;
+  const auto printed = [&](const std::string& option) {
+    return project.check("models/a.json " + option).out;
+  };
+  CHECK(json::accept(printed("--json -")));
+  CHECK(json::accept(printed("--benchmark-json -")));
+  CHECK(printed("--junit -").starts_with("<?xml"));
+  CHECK(printed("--markdown -").starts_with("<!-- assay check -->"));
+  // The table has another place, then.
+  CHECK(json::accept(printed("--json - --out t.txt")));
+  CHECK(mentions(project.folder.read("t.txt"), "latency"));
+  for (const char* both : {"--json - --markdown -", "--json - --github", "--json - --format csv"})
+    expect(project.check(std::string("models/a.json ") + both), 2, {"--json", "all go to standard output"});
+}
+
+TEST_CASE("check: two files whose names are the same text are refused, none is passed over") {
+  const Project project;
+  project.folder.write("models/x\xFE.json", network(32));
+  project.folder.write("models/x\xFF.json", network(32));
+  expect(project.check("models/x*.json"), 2, {"both be called models/x", "Rename"});
+}
+
+TEST_CASE("check: one reference file is of one space") {
+  const Project project;
+  project.budget(
+      "[[check]]\nscore_percentile = [{ min = 1, space = \"a.toml\" }, { min = 1, space = "
+      "\"b.toml\" }]\n");
+  expect(project.check("models/a.json --reference-file r.csv"), 2, {"names 2: a.toml, b.toml", "Leave the"});
+}
+
 TEST_CASE("check: models of one name in two folders are two models") {
   const Project project;
   fs::create_directories(project.folder / "more");

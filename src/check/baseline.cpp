@@ -4,9 +4,11 @@
 #include "assay/base/file.hpp"
 #include "assay/base/text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -194,6 +196,16 @@ std::string CostBaseline::to_json() const {
 const ModelCosts* CostBaseline::find(const std::string& model) const {
   const auto found = models.find(model);
   return found == models.end() ? nullptr : &found->second;
+}
+
+void CostBaseline::update(ModelCosts costs) {
+  if (const ModelCosts* before = find(costs.model)) {
+    for (const TargetCosts& old : before->targets)
+      if (std::ranges::find(costs.targets, old.target, &TargetCosts::target) == costs.targets.end())
+        costs.targets.push_back(old);
+  }
+  std::ranges::sort(costs.targets, {}, &TargetCosts::target);
+  models.insert_or_assign(costs.model, std::move(costs));
 }
 
 }  // namespace assay

@@ -35,10 +35,13 @@ std::string folder_of(const std::string& path) {
   return fs::weakly_canonical(parent.empty() ? "." : parent, none).string();
 }
 
-// What reports and baselines call a model: its path as seen from the budget file, wherever both lie. A link
-// goes by its own name.
-std::string model_name(const std::string& path, const std::string& budget_folder) {
-  const fs::path absolute = fs::path(folder_of(path)) / fs::path(path).filename();
+// One for every way to a file, but a link goes by its own name.
+fs::path absolute_path(const std::string& path) {
+  return fs::path(folder_of(path)) / fs::path(path).filename();
+}
+
+// What reports and baselines call a model: its path as seen from the budget file, wherever both lie.
+std::string model_name(const fs::path& absolute, const std::string& budget_folder) {
   return utf8_text(absolute.lexically_relative(budget_folder).generic_string());
 }
 
@@ -58,10 +61,18 @@ struct NamedModel {
 // In the order given, a file that is named twice once.
 std::vector<NamedModel> models_of(const Arguments& arguments, const std::string& budget_folder) {
   std::vector<NamedModel> models;
+  std::map<std::string, fs::path> by_name;
   for (const std::string& path : arguments.positionals()) {
-    std::string name = model_name(path, budget_folder);
-    if (std::ranges::find(models, name, &NamedModel::name) == models.end())
+    const fs::path file = absolute_path(path);
+    std::string name = model_name(file, budget_folder);
+    const auto [known, is_new] = by_name.try_emplace(name, file);
+    if (is_new)
       models.push_back({path, std::move(name)});
+    else if (known->second != file)
+      throw InputError(fmt::format(
+          "assay check: two of the models would both be called {} in reports and baselines, which "
+          "are text. Rename one of them.",
+          name));
   }
   return models;
 }
@@ -98,6 +109,7 @@ class Check {
       report_.notes.push_back(fmt::format(
           "--accelerator and --estimator are not used: every limit of {} names its own.", report_.budget));
     require_separate_files(arguments, report_.budget, files_of(budget_));
+    require_one_space();
     read_baseline();
     load_targets();
   }
@@ -119,6 +131,18 @@ class Check {
   const std::string& budget_path() const { return budget_path_; }
 
  private:
+  void require_one_space() const {
+    std::set<std::string> spaces;
+    for (const BudgetEntry& entry : budget_.entries)
+      for (const Limit& limit : entry.limits)
+        if (!limit.space.empty()) spaces.insert(limit.space);
+    if (spaces.size() < 2 || !arguments_.text("reference-file")) return;
+    throw InputError(
+        fmt::format("assay check: --reference-file holds the scores of one space, and {} names {}: {}. Leave "
+                    "the option out, and each space has a file beside the score cache.",
+                    report_.budget, spaces.size(), fmt::join(spaces, ", ")));
+  }
+
   void read_baseline() {
     const auto path = arguments_.text("baseline");
     updates_baseline_ = arguments_.flag("update-baseline");
@@ -193,17 +217,27 @@ class Check {
     models_.push_back(std::move(checked.costs));
   }
 
-  // Models that were not given, or could not be checked, keep what the baseline has of them.
+  // Models that were not given, or could not be checked, keep what the baseline has of them, and the others
+  // what it has of them on other targets.
   void write_baseline() const {
     CostBaseline updated = baseline_.value_or(CostBaseline{});
     const std::size_t before = updated.models.size();
-    for (const ModelCosts& model : models_) updated.models.insert_or_assign(model.model, model);
+    std::set<std::string> now, kept;
+    for (const ModelCosts& model : models_) {
+      updated.update(model);
+      for (const TargetCosts& on : model.targets) now.insert(on.target);
+    }
+    for (const ModelCosts& model : models_)
+      for (const TargetCosts& on : updated.find(model.model)->targets)
+        if (!now.contains(on.target)) kept.insert(on.target);
     const std::string path = *arguments_.text("baseline");
     write_file(path, updated.to_json());
     if (!quiet_)
-      note(fmt::format("{}: {} new, {} updated, {} kept.", path, updated.models.size() - before,
+      note(fmt::format("{}: {} new, {} updated, {} kept.{}{}", path, updated.models.size() - before,
                        models_.size() - (updated.models.size() - before),
-                       updated.models.size() - models_.size()));
+                       updated.models.size() - models_.size(),
+                       now.empty() ? "" : fmt::format(" Updated on {}.", fmt::join(now, ", ")),
+                       kept.empty() ? "" : fmt::format(" Kept on {}.", fmt::join(kept, ", "))));
   }
 
   const Arguments& arguments_;
@@ -237,17 +271,29 @@ void write_results(const Output& output, const CheckReport& report) {
   }
 }
 
+// Whether a report takes the table's place on standard output, where only one thing can be read.
+bool prints_report(const Arguments& arguments, const Output& output) {
+  std::vector<std::string> printed;
+  for (const char* option : {"junit", "markdown", "json", "benchmark-json"})
+    if (arguments.text(option) == "-") printed.push_back(fmt::format("--{}", option));
+  const bool report = !printed.empty();
+  if (arguments.flag("github")) printed.emplace_back("--github");
+  if (output.format() != Format::table && output.path() == "-") printed.emplace_back("--format");
+  if (printed.size() > 1)
+    throw InputError(
+        fmt::format("assay check: {} would all go to standard output. Give all but one of them a file; that "
+                    "of --format is "
+                    "--out.",
+                    join(printed, ", ")));
+  return report;
+}
+
 int run(const Arguments& arguments) {
   // Logs of CI systems are read by people.
   const Output output(arguments, Format::table);
   if (arguments.positionals().empty())
     throw InputError("assay check: name the models, as .json or .onnx files. See: assay check --help");
-  const bool annotates = arguments.flag("github");
-  if (annotates && output.format() != Format::table && output.path() == "-")
-    throw InputError(
-        "assay check: --github and the results as CSV or JSON would both go to standard output. Give the "
-        "results "
-        "a file with --out, or leave --format out.");
+  const bool report_printed = prints_report(arguments, output);
   Check check(arguments);
   try {
     check.run();
@@ -263,8 +309,8 @@ int run(const Arguments& arguments) {
   write_to("markdown", [&] { return check_markdown(report); });
   write_to("json", [&] { return check_json(report); });
   write_to("benchmark-json", [&] { return check_benchmark_json(check.models()); });
-  write_results(output, report);
-  if (annotates) fmt::print("{}", check_annotations(report, check.budget_path()));
+  if (output.path() != "-" || !report_printed) write_results(output, report);
+  if (arguments.flag("github")) fmt::print("{}", check_annotations(report, check.budget_path()));
   if (!output.quiet())
     for (const std::string& text : report.notes) note(text);
   for (const CheckProblem& problem : report.problems) note(problem.text);
