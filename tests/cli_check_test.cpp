@@ -189,6 +189,26 @@ TEST_CASE("check: two files whose names are the same text are refused, none is p
   expect(project.check("models/x*.json"), 2, {"both be called models/x", "Rename"});
 }
 
+TEST_CASE("check: no name begins a line of a log that would be a command") {
+  const Project project("0.001");
+  std::string text = network(32);
+  for (std::size_t at; (at = text.find("\"middle\"")) != std::string::npos;)
+    text.replace(at, 8, R"("mid\n::error::\u001b[31m\u007f")");
+  project.folder.write("models/x\n::error::x.json", text);
+  for (const Outcome& outcome : {project.check("models/x* $'nofile\\n::error::x.json' ::error::y.json"),
+                                 project.check("models/a.json --baseline $'none\\n ::error::x.json'")}) {
+    CAPTURE(outcome.out);
+    CAPTURE(outcome.err);
+    CHECK(outcome.exit_code == 2);
+    for (const std::string& printed : {"\n" + outcome.out, "\n" + outcome.err}) {
+      CHECK_FALSE(mentions(printed, "\n::"));
+      CHECK_FALSE(mentions(printed, "\n ::"));
+      CHECK_FALSE(mentions(printed, "\x1b"));
+      CHECK_FALSE(mentions(printed, "\x7f"));
+    }
+  }
+}
+
 TEST_CASE("check: one reference file is of one space") {
   const Project project;
   project.budget(

@@ -20,7 +20,7 @@ constexpr std::uint64_t numbers_version = 1;
 
 // Names come from files: whatever bytes they hold, reports are text.
 std::string name_of(const Network& network, OpId id) {
-  return utf8_text(network.name(id));
+  return line_text(network.name(id));
 }
 
 std::string shape_text(const Shape& shape) {

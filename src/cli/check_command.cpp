@@ -42,7 +42,7 @@ fs::path absolute_path(const std::string& path) {
 
 // What reports and baselines call a model: its path as seen from the budget file, wherever both lie.
 std::string model_name(const fs::path& absolute, const std::string& budget_folder) {
-  return utf8_text(absolute.lexically_relative(budget_folder).generic_string());
+  return line_text(absolute.lexically_relative(budget_folder).generic_string());
 }
 
 std::vector<TargetFile> targets_of(const Arguments& arguments) {
@@ -262,7 +262,7 @@ void write_results(const Output& output, const CheckReport& report) {
       std::string text;
       if (!report.findings.empty())
         text = check_table(report, true).to_text(width, output.path() == "-" && use_colour());
-      return output.write(text + check_text(report, width));
+      return output.write(text + log_text(check_text(report, width)));
     }
     case Format::csv:
       return output.write(check_table(report, false));

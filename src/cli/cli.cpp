@@ -7,6 +7,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "separate_files.hpp"
+#include "terminal.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -81,7 +82,7 @@ int run_command_line(std::span<const std::string> arguments) {
   try {
     return cli::dispatch(arguments);
   } catch (const Error& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    cli::note(error.what());
     return error.exit_code();
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "Memory is exhausted. Lower --batch or --workers.\n");

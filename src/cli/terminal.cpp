@@ -1,5 +1,7 @@
 #include "terminal.hpp"
 
+#include "assay/report/escape.hpp"
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -35,7 +37,7 @@ bool use_colour() {
 }
 
 void note(std::string_view text) {
-  fmt::print(stderr, "{}\n", text);
+  fmt::print(stderr, "{}\n", log_text(text));
 }
 
 ProgressLine::ProgressLine(bool quiet)

@@ -61,6 +61,27 @@ std::string utf8_text(std::string_view text) {
   return out;
 }
 
+std::string line_text(std::string_view text) {
+  return escaped(utf8_text(text), [](char c) -> std::string_view {
+    return static_cast<std::uint8_t>(c) < 0x20 || c == 0x7f ? replacement : std::string_view();
+  });
+}
+
+std::string log_text(std::string_view text) {
+  const std::string clean = escaped(utf8_text(text), [](char c) -> std::string_view {
+    const bool control = static_cast<std::uint8_t>(c) < 0x20 || c == 0x7f;
+    return control && c != '\n' && c != '\t' ? replacement : std::string_view();
+  });
+  std::string out;
+  bool at_start = true;  // spaces before a command do not keep it from being one
+  for (std::size_t i = 0; i < clean.size(); ++i) {
+    if (at_start && clean.compare(i, 2, "::") == 0) out += '\\';
+    out += clean[i];
+    at_start = clean[i] == '\n' || (at_start && (clean[i] == ' ' || clean[i] == '\t'));
+  }
+  return out;
+}
+
 std::string xml_text(std::string_view text) {
   std::string clean = utf8_text(text);
   // The two code points of the basic plane that XML forbids beside the control characters.

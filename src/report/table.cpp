@@ -3,6 +3,7 @@
 #include "assay/base/csv.hpp"
 #include "assay/base/error.hpp"
 #include "assay/base/text.hpp"
+#include "assay/report/escape.hpp"
 
 #include <algorithm>
 #include <array>
@@ -46,6 +47,11 @@ std::string exact(const Cell& cell) {
   std::string text;
   if (has_value(cell)) append_exact(text, cell);
   return text;
+}
+
+// Names in cells come from files: none may end a row or command a terminal.
+std::string text_of(const Cell& cell, Style style) {
+  return line_text(readable(cell, style));
 }
 
 // Characters that a terminal shows, not bytes: continuation bytes of UTF-8 take no place.
@@ -184,7 +190,7 @@ std::string Table::to_text(int width, bool colour) const {
   std::vector<int> widths;
   for (const std::size_t c : shown) {
     int widest = shown_width(columns[c].heading);
-    for (const auto& row : rows) widest = std::max(widest, shown_width(readable(row[c], columns[c].style)));
+    for (const auto& row : rows) widest = std::max(widest, shown_width(text_of(row[c], columns[c].style)));
     widths.push_back(widest);
   }
   constexpr int gap = 2;
@@ -193,10 +199,10 @@ std::string Table::to_text(int width, bool colour) const {
     for (std::size_t i = 0; i + 1 < shown.size(); ++i) others += widths[i] + gap;
     widths.back() = std::clamp(width - others, std::min(12, widths.back()), widths.back());
   }
-  const auto line = [&](auto&& text_of, bool heading) {
+  const auto line = [&](auto&& cell_text, bool heading) {
     std::string text;
     for (std::size_t i = 0; i < shown.size(); ++i) {
-      const std::string cell = cut(text_of(shown[i]), widths[i]);
+      const std::string cell = cut(cell_text(shown[i]), widths[i]);
       const std::string space(static_cast<std::size_t>(std::max(0, widths[i] - shown_width(cell))), ' ');
       const bool left = columns[shown[i]].style == Style::text;
       text += left ? cell + space : space + cell;
@@ -207,7 +213,7 @@ std::string Table::to_text(int width, bool colour) const {
   };
   std::string text = line([&](std::size_t c) { return columns[c].heading; }, true);
   for (const auto& row : rows) {
-    text += line([&](std::size_t c) { return readable(row[c], columns[c].style); }, false);
+    text += line([&](std::size_t c) { return text_of(row[c], columns[c].style); }, false);
   }
   return text;
 }

@@ -10,6 +10,12 @@ namespace assay {
 // Bytes that are no UTF-8 become U+FFFD.
 std::string utf8_text(std::string_view text);
 
+// For terminals and logs, which take some text for commands: control characters become U+FFFD, line ends and
+// tabs stay, and a line that would begin with "::" (a workflow command of GitHub's) begins with "\\::".
+std::string log_text(std::string_view text);
+// The same within one line: line ends and tabs become U+FFFD, too.
+std::string line_text(std::string_view text);
+
 // Content of an XML 1.0 element, and of an attribute in double quotes. Characters that XML forbids become
 // U+FFFD.
 std::string xml_text(std::string_view text);
