@@ -95,6 +95,19 @@ std::string refusal(const RewriteSettings& settings) {
 
 }  // namespace
 
+TEST_CASE("a network that keeps its limits is never exchanged for a slower one") {
+  RewriteSettings settings;
+  settings.beam = 1;
+  settings.max_steps = 1;
+  // Single steps that gain little, and scores that are mostly luck: floors rise from round to round.
+  only(settings, {RewriteKind::fuse_ibn, RewriteKind::depth_multiplier});
+  for (const double luck : {0.05, 0.2, 1.0}) {
+    CAPTURE(luck);
+    const RewritePlan plan = plan_for(settings, luck);
+    CHECK(plan.result().latency_ms <= plan.original.latency_ms);
+  }
+}
+
 TEST_CASE("a plan saves latency, keeps the score, and leaves no better step") {
   const RewritePlan plan = plan_for(brief());
   CHECK(plan.within_limits);

@@ -313,6 +313,17 @@ TEST_CASE("reduce_resolution: one total stride less, down to two of them") {
   CHECK(of_kind(tiny, RewriteKind::reduce_resolution).empty());
 }
 
+TEST_CASE("networks without maps, or without an operator, offer no smaller image") {
+  NetworkBuilder features({12, 1, 1});
+  const OpId hidden = features.activation(features.linear(0, 8, "hidden"), Activation::relu, "act");
+  const Network perceptron = std::move(features).finish(features.linear(hidden, 4, "out"));
+  const Network nothing = NetworkBuilder({3, 8, 8}).finish(0);
+  for (const Network* network : {&perceptron, &nothing}) {
+    for (const RewriteStep& step : find_steps(*network, npu()))
+      CHECK(step.kind != RewriteKind::reduce_resolution);
+  }
+}
+
 TEST_CASE("reduce_resolution: sizes that the network states shrink, too") {
   NetworkBuilder b({3, 32, 32});
   const OpId x = b.convolution(0, 8, Window::square(3, 2), "down");

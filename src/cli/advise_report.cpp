@@ -13,6 +13,7 @@ namespace {
 
 // 0.12 more is "+12 %"; what is below a promille is the same.
 std::string change_text(double from, double to) {
+  if (from == to) return "same";
   const double change = 100 * (to / from - 1);
   return std::abs(change) < 0.1 ? "same" : fmt::format("{:+.1f} %", change);
 }

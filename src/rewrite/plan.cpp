@@ -186,18 +186,25 @@ RewriteState Planner::confirmed(BeamSearch& search, const RewriteState& start, s
   constexpr double least_rise = 0.002;
   int outside = 0;  // rounds that ended out of limits
   double floor = min_score_;
+  const auto serves = [&](const RewriteState& state) {
+    return currency_.within_ceilings(state.figures) && meter_.exact_score(state) >= min_score_;
+  };
   RewriteState best = start;
   for (int round = 1; round <= rounds; ++round) {
     best = improved(search, std::move(best), rejected);
     const double score = meter_.exact_score(best);
-    if (score >= min_score_) return best;
+    if (score >= min_score_) {
+      // A floor that was raised on the way may have made a slower network look necessary.
+      if (!serves(start) || gain(start.figures, best.figures) > 0) return best;
+      break;
+    }
     if (!currency_.within_limits(best.figures) && ++outside == hopeless) break;
     floor += std::max(min_score_ - score, least_rise);
     currency_.set_min_score(floor);
     search.correct(best, score);
     best = search.best();
   }
-  if (meter_.exact_score(start) < min_score_ || !currency_.within_ceilings(start.figures)) return best;
+  if (!serves(start)) return best;
   rejected = trials(start, false);
   return start;
 }

@@ -12,8 +12,10 @@ namespace assay {
 void find_resolutions(const Structure& structure, Steps& steps) {
   const Network& network = structure.network();
   const std::vector<int> strides = structure.strides();
-  const int total = *std::ranges::max_element(strides);
   const Shape image = network.input_shape();
+  // Features have no resolution, and the input alone has nothing to shrink.
+  const int total = strides.empty() ? 0 : *std::ranges::max_element(strides);
+  if (total < 1 || image.height < 2 || image.width < 2) return;
   // Smaller than half, or with a single pixel left at the end, it is another network.
   const int height = (image.height - 1) / total * total;
   const int width = static_cast<int>(std::int64_t{image.width} * height / image.height) / total * total;
