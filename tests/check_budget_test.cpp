@@ -157,3 +157,16 @@ TEST_CASE("budget: garbled files end in an error or a budget") {
   }
   CHECK(refused > 1000);
 }
+
+TEST_CASE("budget: a limit in another unit is the number that its decimal means") {
+  for (int i = 1; i < 2000; ++i) {
+    const std::string digits = std::to_string(1000 + i);
+    const BudgetFile file = BudgetFile::parse(
+        "[[check]]\nlatency_us = 12." + digits + "\nweight_kib = " + digits + ".5\n", "b.toml");
+    const std::vector<Limit>& limits = file.entries[0].limits;
+    REQUIRE(limits.size() == 2);
+    CAPTURE(digits);
+    CHECK(limits[0].amount == std::stod("0.012" + digits));
+    CHECK(limits[1].amount == 1024.0 * (1000 + i) + 512);
+  }
+}

@@ -104,8 +104,10 @@ TEST_CASE("table: values that differ look different") {
   CheckReport report;
   report.findings = {
       finding(CheckMetric::latency_ms, Limit::Kind::most, 4, 4.00001, LimitVerdict::fail),
-      finding(CheckMetric::peak_memory_bytes, Limit::Kind::most, 1 << 20, (1 << 20) + 1, LimitVerdict::fail)};
+      finding(CheckMetric::peak_memory_bytes, Limit::Kind::most, 1 << 20, (1 << 20) + 1, LimitVerdict::fail),
+      finding(CheckMetric::params, Limit::Kind::most, 307.7, 308, LimitVerdict::fail)};
   check_mentions(check_text(report, 0), {"latency 4.00001 ms is 0.00025 % above its limit of 4 ms",
+                                         "parameters 308 is 0.1 % above its limit of 307.7",
                                          "peak memory 1048577 B is 9.5e-05 % above its limit of 1048576 B"});
 }
 
@@ -151,6 +153,8 @@ TEST_CASE("markdown: what is wrong first, everything folded, and a mark to find 
                   "| +0.3 ms | 75 % |  | stage1.expand |", "<details><summary>All 6 limits</summary>",
                   "- models/b.json: cannot be read.", "</details>\n"});
   CHECK(text.find("stage1.expand") < text.find("<details>"));
+  CHECK(check_markdown({}).starts_with("<!-- assay check -->\n### Model budgets: nothing was checked\n"));
+  CHECK(check_verdict({}) == "Nothing was checked.");
   CheckReport good;
   good.findings = {finding(CheckMetric::params, Limit::Kind::most, 1000, 900, LimitVerdict::pass)};
   CHECK(check_markdown(good).starts_with("<!-- assay check -->\n### Model budgets: kept\n"));

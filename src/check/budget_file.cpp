@@ -2,6 +2,7 @@
 
 #include "assay/base/error.hpp"
 #include "assay/base/file.hpp"
+#include "assay/base/text.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -36,6 +37,12 @@ constexpr std::array<MetricKey, 11> metric_keys = {{
     {"macs", CheckMetric::macs, 1},
     {"score_percentile", CheckMetric::score_percentile, 1},
 }};
+
+// In the metric's unit. Powers of two lose nothing; thousandths are rounded to what the decimal means, since
+// a value that equals a limit keeps it.
+double amount_of(const MetricKey& key, double written) {
+  return key.unit < 1 ? parse_number(fmt::format("{:.15g}", written * key.unit)).value() : written * key.unit;
+}
 
 constexpr Range any_amount = {0, 1e18};
 constexpr Range any_percent = {0, 1e6};
@@ -81,7 +88,7 @@ void read_limits(const TomlTable& table, const MetricKey& key, const TextPlace& 
   const std::size_t before = limits.size();
   if (const auto amount = percentile ? table.number("min", {0, 100}) : table.number("max", any_amount)) {
     limit.kind = percentile ? Limit::Kind::least : Limit::Kind::most;
-    limit.amount = *amount * key.unit;
+    limit.amount = amount_of(key, *amount);
     limits.push_back(limit);
   }
   if (percentile) {
@@ -123,7 +130,7 @@ void read_metric(const TomlTable& table, const MetricKey& key, const Usual& usua
                  "does not say which space to compare with. Write { min = 50, space = \"SPACE.toml\" }.");
     limits.push_back({.metric = key.metric,
                       .kind = percentile ? Limit::Kind::least : Limit::Kind::most,
-                      .amount = *element.number * key.unit,
+                      .amount = amount_of(key, *element.number),
                       .space = percentile ? *usual.space : "",
                       .place = element.place});
   }

@@ -69,7 +69,8 @@ std::string summary_of(CheckMetric metric, const std::vector<Cause>& causes) {
     text += fmt::format("{}{} {} ({})", text.empty() ? "" : ", ", count,
                         count == 1 ? group.one : group.several, change_text(metric, amount));
   }
-  return text;
+  // Of a baseline that was edited, or holds another version of the model on another target.
+  return text.empty() ? "none differs from the baseline's, only the total does" : text;
 }
 
 // What changed, by how much it did; both lists sum to the metric's value. Empty where the value did not grow.

@@ -40,6 +40,8 @@ std::string bullets(const std::vector<std::string>& sentences) {
 std::string title_of(const CheckReport& report) {
   if (report.count(LimitVerdict::fail) > 0) return "Model budgets: exceeded";
   if (!report.problems.empty()) return "Model budgets: not all models could be checked";
+  if (report.count(LimitVerdict::unchecked) == report.findings.size())
+    return "Model budgets: nothing was checked";
   return report.count(LimitVerdict::warn) > 0 ? "Model budgets: kept, with warnings" : "Model budgets: kept";
 }
 

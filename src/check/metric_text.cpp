@@ -11,20 +11,20 @@ namespace assay {
 namespace {
 
 std::string exact_text(CheckMetric metric, double value) {
-  const std::string number = exact_number(value);
+  const std::string number = value == std::floor(value) ? fmt::format("{:.0f}", value) : exact_number(value);
   switch (metric) {
     case CheckMetric::latency_ms:
       return number + " ms";
     case CheckMetric::peak_memory_bytes:
     case CheckMetric::weight_bytes:
-      return fmt::format("{:.0f} B", value);
+      return number + " B";
     case CheckMetric::score_percentile:
       return number + " %";
     case CheckMetric::params:
     case CheckMetric::macs:
       break;
   }
-  return fmt::format("{:.0f}", value);
+  return number;
 }
 
 }  // namespace

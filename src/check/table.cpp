@@ -121,8 +121,10 @@ std::string check_verdict(const CheckReport& report) {
   add(report.count(LimitVerdict::accepted), "regression accepted", "regressions accepted");
   add(report.count(LimitVerdict::unchecked), "not checked", "not checked");
   add(report.count(LimitVerdict::pass), "limit holds", "limits hold");
-  const std::string of = counted(static_cast<std::size_t>(report.models), "model", "models");
-  return fmt::format("{} ({}).", parts.empty() ? "Nothing was checked" : join(parts, ", "), of);
+  const std::string verdict = parts.empty() ? "Nothing was checked" : join(parts, ", ");
+  if (report.models == 0) return verdict + ".";
+  return fmt::format("{} ({}).", verdict,
+                     counted(static_cast<std::size_t>(report.models), "model", "models"));
 }
 
 }  // namespace assay
