@@ -143,6 +143,12 @@ TEST_CASE("junit: a case per limit; warnings pass, what is not checked is skippe
              "name=\"score percentile min\"", "<failure message=\"latency 4.4 ms is 10.0 % above its limit",
              "name=\"models/b.json\"", "<error message=\"models/b.json: cannot be read.\""});
   CHECK(occurrences(text, "time") == 0);
+  CheckReport twice = sample();
+  twice.findings.push_back(twice.findings[0]);
+  twice.findings.back().limit.place.line = 9;
+  check_mentions(check_junit(twice),
+                 {"name=\"latency max (budget.toml:7:3)\"", "name=\"latency max (budget.toml:9:3)\"",
+                  "name=\"latency max regression\""});
 }
 
 TEST_CASE("markdown: what is wrong first, everything folded, and a mark to find it by") {

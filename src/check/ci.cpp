@@ -73,6 +73,14 @@ std::string check_junit(const CheckReport& report) {
     if (suites.empty() || suites.back().name != finding.model)
       suites.push_back({.name = finding.model, .cases = {}});
     suites.back().cases.push_back(to_case(finding));
+    TestCase& test = suites.back().cases.back();
+    // Readers keep one result per name: limits that share theirs are told apart by their places.
+    const bool shared = std::ranges::count_if(report.findings, [&](const Finding& other) {
+                          return other.model == finding.model && other.target == finding.target &&
+                                 name_of(other.limit) == test.name;
+                        }) > 1;
+    if (shared)
+      test.name += fmt::format(" ({}:{})", place_text(report.budget, finding), finding.limit.place.column);
   }
   if (!report.problems.empty()) suites.push_back({.name = "models that cannot be checked", .cases = {}});
   for (const CheckProblem& problem : report.problems)
