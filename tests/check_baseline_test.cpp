@@ -67,6 +67,7 @@ TEST_CASE("baseline: other files are refused with the remedy") {
     const std::string refusal = message([&] { CostBaseline::parse(text, "b.json"); });
     check_mentions(refusal, parts);
     check_mentions(refusal, {"b.json", "--update-baseline"});
+    CHECK(refusal.find("exception") == std::string::npos);
   };
   refuses("", {"no JSON from byte"});
   refuses("[]", {"\"format\""});

@@ -178,7 +178,9 @@ CostBaseline CostBaseline::parse(std::string_view text, const std::string& sourc
   } catch (const json::parse_error& error) {
     fail(fmt::format("it is no JSON from byte {} on", error.byte));
   } catch (const json::exception& error) {
-    fail(error.what());
+    // Without the library's "[json.exception.type_error.302] ".
+    const std::string_view cause = error.what();
+    fail(cause.substr(cause.find("] ") + 2));
   } catch (const InputError& error) {
     fail(error.what());
   }
