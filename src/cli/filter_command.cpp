@@ -165,7 +165,8 @@ int run(const Arguments& arguments) {
     if (options.reference_size > 0) {
       reference = make_reference(arguments, space, estimates, *ranking, options, *service, guard.token());
       if (!reference) return 130;
-      if (options.top_share)
+      // Candidates may be worse than all random ones, but none is beyond the best 100 %.
+      if (options.top_share && *options.top_share < 1)
         options.rules.least_rank_score = reference->rank_score_of_top(*options.top_share);
     }
   } else {
@@ -195,7 +196,9 @@ Command filter_command() {
           "columns, a verdict (keep or reject), the reason, and whatever is known by then: latency, memory,\n"
           "parameters and MACs of every candidate that can be built, scores of those that meet the budget.\n"
           "Answers never wait for further input, so that a program can write a line and read its answer.\n"
-          "A line that is no candidate is rejected in its place (invalid: ...), and the filter goes on.\n"
+          "A line that is no candidate is rejected in its place (invalid: ...), and the filter goes on. "
+          "Blank\n"
+          "lines are skipped. JSON lines become CSV with the columns of the first object.\n"
           "\n"
           "--keep-top 5% keeps what is as good as the best 5 % of random candidates of the space; under a\n"
           "budget, of random candidates that meet it. These are scored once, and kept for later runs. "
@@ -212,7 +215,9 @@ Command filter_command() {
                    {"strict", "", "end at the first line that is no candidate, with exit code 2", ""},
                    {"seed", "N", "seed of everything random", "1"}}},
                  estimator_options(),
-                 budget_options("Budgets (a candidate over any of them is rejected, and not scored)"),
+                 budget_options(
+                     "Budgets (a candidate over any of them is rejected, and not scored; operators count as "
+                     "declared, as in estimate and score)"),
                  {"What else is rejected",
                   {{"keep-top", "PERCENT", "all but what reaches the best PERCENT of random candidates", ""},
                    {"min-score", "NAME=X,...",

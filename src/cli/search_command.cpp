@@ -289,7 +289,9 @@ Command search_command() {
           "result.",
       .groups =
           {estimator_options(),
-           budget_options("Budgets (a candidate over any of them is not scored)"),
+           budget_options(
+               "Budgets (a candidate over any of them is not scored; operators whose results are unused "
+               "do not count)"),
            {"Search",
             {{"evaluations", "N", "distinct candidates to score", std::to_string(usual.evaluations)},
              {"shortlist", "N", "networks to choose along the front", std::to_string(usual.shortlist)},

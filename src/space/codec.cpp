@@ -144,10 +144,6 @@ struct CandidateParser::Implementation {
     }
     split_csv_line(line, row.fields);
     row.types.assign(row.fields.size(), FieldType::text);
-    if (row.fields.size() != columns.size())
-      throw InputError(
-          fmt::format("The row has {} fields, but the header has {} columns. Complete or remove the row.",
-                      row.fields.size(), columns.size()));
   }
 
   void parse(std::string_view line, CandidateRow& row) const {
@@ -159,8 +155,16 @@ struct CandidateParser::Implementation {
       row.types.clear();
       throw;
     }
-    json ? decisions.read_object(row.keys, row.fields, row.candidate)
-         : decisions.read_row(row.fields, column_of, row.candidate);
+    if (json) return decisions.read_object(row.keys, row.fields, row.candidate);
+    if (const std::size_t found = row.fields.size(); found != columns.size()) {
+      // The fields that have a column tell whose row it is.
+      row.fields.resize(std::min(found, columns.size()));
+      row.types.resize(row.fields.size());
+      throw InputError(
+          fmt::format("The row has {} fields, but the header has {} columns. Complete or remove the row.",
+                      found, columns.size()));
+    }
+    decisions.read_row(row.fields, column_of, row.candidate);
   }
 };
 
