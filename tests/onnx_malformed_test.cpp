@@ -331,3 +331,17 @@ TEST_CASE("what hangs on the second output of an unknown operator is unknown, no
   CHECK(mentions(error_of(model, {.allow_gaps = true}), "Nothing is known of the outputs"));
   CHECK(mentions(error_of(model), "Round (1 time)"));
 }
+
+TEST_CASE("what no output depends on is not looked at") {
+  Model model = conv_model();
+  model.node("Einsum", {"x"}).set("equation", "nchw->nhwc");
+  CHECK(error_of(model).empty());
+  Model pool({1, 3, 4, 4});
+  NodeMaker maxima = pool.node("MaxPool", {"x"}).set("kernel_shape", Dims{2, 2});
+  maxima.output(1);
+  pool.output(maxima);
+  CHECK(error_of(pool).empty());
+  Model listed = conv_model();
+  listed.graph().add_output()->set_name("missing");
+  CHECK(mentions(error_of(listed), "no node makes it"));
+}

@@ -88,7 +88,7 @@ void Graph::bridge(const Node& node, const std::string& reason) {
   // Only the first output gets a stand-in: whatever hangs on another one stays unknown.
   const auto& outputs = node.proto().output();
   if (std::any_of(outputs.begin() + std::min(outputs.size(), 1), outputs.end(),
-                  [](const std::string& output) { return !output.empty(); }))
+                  [&](const std::string& output) { return read_.contains(output); }))
     unbridged_.push_back(gap);
   std::optional<View> in;
   for (int i = 0; i < node.inputs() && !in; ++i) {

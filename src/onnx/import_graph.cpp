@@ -14,6 +14,15 @@ namespace {
 constexpr std::int64_t spare_steps = 1 << 23;
 constexpr std::int64_t steps_per_byte = 4;
 
+// What a node reads, and what the subgraphs of a condition or a loop capture.
+void add_reads(const onnx::NodeProto& node, std::unordered_set<std::string_view>& read) {
+  read.insert(node.input().begin(), node.input().end());
+  for (const auto& attribute : node.attribute()) {
+    // Messages nest no deeper than protobuf reads them.
+    for (const auto& inner : attribute.g().node()) add_reads(inner, read);
+  }
+}
+
 }  // namespace
 
 std::string text_of(const Dims& dims) {
@@ -26,7 +35,36 @@ Graph::Graph(const onnx::GraphProto& proto, int opset, const ImportOptions& opti
       options_(options),
       bytes_(static_cast<std::int64_t>(proto.ByteSizeLong())),
       budget_(spare_steps + steps_per_byte * bytes_),
-      draft_((read_initialisers(), read_input())) {}
+      draft_((find_needed_nodes(), read_initialisers(), read_input())) {}
+
+// Nodes stand behind those whose outputs they read, so that one walk from the end finds all that matter.
+void Graph::find_needed_nodes() {
+  std::vector<std::string> names;
+  for (const auto& output : proto_.output()) names.push_back(output.name());
+  if (names.empty() && options_.output.empty())
+    throw InputError("The model has no outputs. Export it again.");
+  const std::string& asked = options_.output;
+  if (asked.empty()) {
+    for (const auto& output : proto_.output()) read_.insert(output.name());
+  } else {
+    const auto makes = [&](const onnx::NodeProto& node) {
+      return std::ranges::find(node.output(), asked) != node.output().end();
+    };
+    if (std::none_of(proto_.node().begin(), proto_.node().end(), makes)) {
+      throw InputError(
+          fmt::format("The model has no tensor \"{}\". Its outputs are: {}.", asked, fmt::join(names, ", ")));
+    }
+    read_.insert(asked);
+  }
+  for (int i = proto_.node_size() - 1; i >= 0; --i) {
+    const onnx::NodeProto& node = proto_.node(i);
+    const auto is_read = [&](const std::string& name) { return !name.empty() && read_.contains(name); };
+    if (std::none_of(node.output().begin(), node.output().end(), is_read)) continue;
+    add_reads(node, read_);
+    nodes_.push_back(&node);
+  }
+  std::ranges::reverse(nodes_);
+}
 
 void Graph::read_initialisers() {
   values_.reserve(static_cast<std::size_t>(proto_.initializer_size() + 2 * proto_.node_size()));
@@ -48,10 +86,10 @@ void Graph::read_initialisers() {
 }
 
 void Graph::read_nodes() {
-  for (const onnx::NodeProto& proto : proto_.node()) {
-    const Node node(proto, opset_);
-    charge(1 + proto.input_size() + proto.output_size() + proto.attribute_size());
-    for (const std::string& output : proto.output()) {
+  for (const onnx::NodeProto* proto : nodes_) {
+    const Node node(*proto, opset_);
+    charge(1 + proto->input_size() + proto->output_size() + proto->attribute_size());
+    for (const std::string& output : proto->output()) {
       if (!output.empty() && values_.contains(output)) node.fail(fmt::format("\"{}\" is made twice", output));
     }
     try {
@@ -166,15 +204,12 @@ std::vector<std::pair<View, TensorLayout>> Graph::outputs() const {
   } else {
     for (const auto& output : proto_.output()) names.push_back(output.name());
   }
-  if (names.empty()) throw InputError("The model has no outputs. Export it again.");
   std::vector<std::pair<View, TensorLayout>> views;
   for (const std::string& name : names) {
     const auto found = values_.find(name);
     if (found == values_.end()) {
-      std::vector<std::string> known;
-      for (const auto& output : proto_.output()) known.push_back(output.name());
       throw InputError(
-          fmt::format("The model has no tensor \"{}\". Its outputs are: {}.", name, fmt::join(known, ", ")));
+          fmt::format("The model lists \"{}\" as an output, but no node makes it. Export it again.", name));
     }
     if (found->second.constant) {
       throw InputError(fmt::format(

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace assay::onnx_import {
@@ -60,6 +61,11 @@ class Graph {
   void set(const Node& node, ConstantPtr constant, int output = 0);
   void set_image(const Node& node, OpId id) { set(node, image_view(id, batch_, draft_.shape(id))); }
 
+  // Whether something that matters reads this output.
+  bool reads_output(const Node& node, int output) const {
+    return node.has_output(output) && read_.contains(node.proto().output(output));
+  }
+
   // The number of a gap for this node, which counts when the operator that carries it is read.
   int add_gap(const Node& node, const std::string& reason);
 
@@ -75,6 +81,7 @@ class Graph {
   std::int64_t bytes() const { return bytes_; }
 
  private:
+  void find_needed_nodes();
   void read_initialisers();
   Shape read_input();
   void read_node(const Node& node);
@@ -95,6 +102,8 @@ class Graph {
   Budget budget_;
   std::int64_t batch_ = 1;
   TensorLayout input_layout_;
+  std::vector<const onnx::NodeProto*> nodes_;  // that an output depends on, in the model's order
+  std::unordered_set<std::string_view> read_;  // tensors that these nodes or the outputs read
   std::unordered_map<std::string_view, Value> values_;
   std::unordered_map<std::string_view, const onnx::ValueInfoProto*> described_;
   std::vector<GapNode> gap_nodes_;

@@ -15,11 +15,10 @@ namespace {
 constexpr std::int64_t most_extent = 1 << 20;
 
 // The inputs that are no initialisers and that somebody reads.
-std::vector<const onnx::ValueInfoProto*> true_inputs(const onnx::GraphProto& graph) {
-  std::unordered_set<std::string_view> initialisers, read;
+std::vector<const onnx::ValueInfoProto*> true_inputs(const onnx::GraphProto& graph,
+                                                     const std::unordered_set<std::string_view>& read) {
+  std::unordered_set<std::string_view> initialisers;
   for (const auto& tensor : graph.initializer()) initialisers.insert(tensor.name());
-  for (const auto& node : graph.node()) read.insert(node.input().begin(), node.input().end());
-  for (const auto& output : graph.output()) read.insert(output.name());
   std::vector<const onnx::ValueInfoProto*> inputs;
   for (const auto& input : graph.input()) {
     if (!initialisers.contains(input.name()) && read.contains(input.name())) inputs.push_back(&input);
@@ -27,11 +26,12 @@ std::vector<const onnx::ValueInfoProto*> true_inputs(const onnx::GraphProto& gra
   return inputs;
 }
 
-const onnx::ValueInfoProto& only_input(const onnx::GraphProto& graph) {
-  const auto inputs = true_inputs(graph);
+const onnx::ValueInfoProto& only_input(const onnx::GraphProto& graph,
+                                       const std::unordered_set<std::string_view>& read) {
+  const auto inputs = true_inputs(graph, read);
   if (inputs.size() == 1) return *inputs[0];
   if (inputs.empty())
-    throw InputError("The model has no input that it uses. Export it with its image as an input.");
+    throw InputError("No output of the model depends on an input. Export it with its image as an input.");
   std::vector<std::string> names;
   for (const auto* input : inputs) names.push_back(fmt::format("\"{}\"", input->name()));
   throw InputError(
@@ -92,7 +92,7 @@ bool is_channels_last(const onnx::GraphProto& graph, const std::string& input) {
 }  // namespace
 
 Shape Graph::read_input() {
-  const onnx::ValueInfoProto& input = only_input(proto_);
+  const onnx::ValueInfoProto& input = only_input(proto_, read_);
   Dims dims = declared_dims(input);
   const std::size_t rank = dims.size();
   if (rank < 2 || rank > 4) {

@@ -43,7 +43,7 @@ void read_pool(Graph& graph, const Node& node) {
   Window& w = op.window;
   op.count_include_pad = !maximum && node.integer("count_include_pad", 0) != 0;
   node.ignore("storage_order");
-  if (node.has_output(1)) throw Unsupported{"it also gives the places of the maxima"};
+  if (graph.reads_output(node, 1)) throw Unsupported{"it also gives the places of the maxima"};
   const bool padded = w.pad_top + w.pad_left + w.pad_bottom + w.pad_right != 0;
   if (node.integer("ceil_mode", 0) != 0) {
     const bool rows = round_up(shape.height, w.kernel_h, w.stride_h, w.dilation_h, w.pad_top, w.pad_bottom);
