@@ -113,6 +113,10 @@ TEST_CASE("a network that was written is read back as the same function with the
     CHECK(model.network.macs() == network.macs());
     REQUIRE(model.weights);
     check_same_weights(weights, *model.weights);
+    // Names settle: a second journey changes none.
+    const ImportedModel again =
+        read_back(to_onnx(model.network, *model.weights, {.opset = opset, .producer_version = "1"}));
+    CHECK(unique_names(again.network) == unique_names(model.network));
   }
   CHECK(to_onnx(network, weights) == to_onnx(network, weights));
 }
@@ -144,6 +148,21 @@ TEST_CASE("operators that do not reach the output are left out") {
   Weights weights = random_weights(network);
   weights.pop_back();  // nobody asks for those of the dead one
   CHECK(read_back(to_onnx(network, weights)).network.parameters() == 4 * 3 * 9);
+}
+
+TEST_CASE("metadata survive, and operators that are one node keep their names") {
+  NetworkBuilder b({3, 8, 8}, "named");
+  b.set_scope("stage1.block1");
+  OpId x = b.convolution(0, 4, Window::square(3), "conv");
+  x = b.activation(b.batch_norm(x, "bn"), Activation::sigmoid, "sigmoid");
+  const OpId parts[] = {b.sum(x, x, "add"), x};
+  const Network network = std::move(b).finish(b.concat(parts, "concat"));
+  const ImportedModel model = read_back(to_onnx(
+      network, random_weights(network),
+      {.opset = 17, .producer_version = "1", .metadata = {{"input_mean", "0.5"}, {"input_std", "0.25"}}}));
+  CHECK(unique_names(model.network) == unique_names(network));
+  using Pair = std::pair<std::string, std::string>;
+  CHECK(model.metadata == std::vector<Pair>{{"input_mean", "0.5"}, {"input_std", "0.25"}});
 }
 
 TEST_CASE("what ONNX cannot hold is refused") {

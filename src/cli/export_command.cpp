@@ -7,6 +7,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "model_file.hpp"
+#include "terminal.hpp"
 #include "workload.hpp"
 
 #include <fmt/format.h>
@@ -79,6 +80,16 @@ int run(const Arguments& arguments) {
   if (const auto checkpoint = arguments.text("checkpoint")) {
     model.weights = checkpoint_weights(*checkpoint, model.network);
     model.network = canonical(model.network);
+    model.metadata.clear();
+    if (!output.quiet()) {
+      note(
+          "A checkpoint does not say how its images were normalised, so the ONNX file does not either; "
+          "assay train --save-model writes one that does.");
+    }
+  }
+  if (model.weights && arguments.given("initialisation")) {
+    throw InputError(
+        "assay export: --initialisation is for random weights, but this model has weights. Leave it out.");
   }
   write_model(output.path(), model, settings);
   return 0;

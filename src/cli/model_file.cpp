@@ -107,7 +107,8 @@ ModelFile load_onnx(const std::string& path, const ModelSettings& settings) {
   return {.network = std::move(model.network),
           .weights = std::move(model.weights),
           .notes = std::move(model.notes),
-          .gaps = join(gaps, ", ")};
+          .gaps = join(gaps, ", "),
+          .metadata = std::move(model.metadata)};
 }
 
 }  // namespace

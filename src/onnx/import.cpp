@@ -66,7 +66,9 @@ ImportedModel import_model(const onnx::ModelProto& model, const std::string& sou
         fmt::format("Opset {} is later than {}, which operators are read as.", opset, most_imported_opset));
   }
   graph.read_nodes();
-  return finish(graph, options, std::filesystem::path(source).stem().string());
+  ImportedModel imported = finish(graph, options, std::filesystem::path(source).stem().string());
+  for (const auto& entry : model.metadata_props()) imported.metadata.emplace_back(entry.key(), entry.value());
+  return imported;
 }
 
 template <class Parse>

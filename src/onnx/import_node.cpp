@@ -143,7 +143,9 @@ std::string readable_name(const onnx::NodeProto& node) {
     }
   }
   if (!parts.empty() && is_counted(parts.back(), type)) {
-    if (parts.size() > 1 && !has_no_module(type)) {
+    // "body.add/Add" is the operator "body.add" of an exported network.
+    const bool repeats = parts.size() > 1 && parts.back() == type && parts[parts.size() - 2] == lower(type);
+    if (repeats || (parts.size() > 1 && !has_no_module(type))) {
       parts.pop_back();
     } else {
       parts.back() = lower(parts.back());

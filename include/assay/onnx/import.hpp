@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace assay {
@@ -66,6 +67,7 @@ struct ImportedModel {
   std::vector<TensorLayout> outputs;
   std::vector<ImportGap> gaps;
   std::vector<std::string> notes;  // what was chosen while reading, a sentence each
+  std::vector<std::pair<std::string, std::string>> metadata;  // the model's own, key and value
 };
 
 // Throws InputError naming the file, the node, the cause and the remedy: for what is no ONNX model, for
