@@ -68,7 +68,7 @@ RecordEnd split_record(Source& source, int c, std::vector<std::string>& fields) 
       field = &new_field();
     } else if (c == '\n') {
       break;
-    } else if (c != '\r' || (source.peek() != '\n' && source.peek() != end_of_text)) {
+    } else if (c != '\r') {
       field->push_back(static_cast<char>(c));
     }
   }
