@@ -29,9 +29,10 @@ std::map<std::string, std::set<std::string>> house() {
       {"store", {"network"}},
       {"search", {"space"}},
       {"curate", {"space", "estimate", "search", "score"}},
-      {"report", {"store"}},
+      {"explain", {"space", "estimate", "curate"}},
+      {"report", {"explain"}},
       {"check", {"estimate", "report"}},
-      {"cli", {"space", "score", "estimate", "rewrite", "train", "onnx", "store", "search", "curate", "report", "check"}},
+      {"cli", {"space", "score", "estimate", "rewrite", "train", "onnx", "store", "search", "curate", "explain", "report", "check"}},
   };
   std::map<std::string, std::set<std::string>> all = direct;
   for (bool grown = true; grown;) {
