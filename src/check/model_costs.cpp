@@ -1,11 +1,10 @@
 #include "assay/check/model_costs.hpp"
 
+#include "assay/accelerator/subgraph_text.hpp"
 #include "assay/base/hash.hpp"
 #include "assay/estimate/memory.hpp"
 #include "assay/report/escape.hpp"
 #include "assay/report/table.hpp"
-
-#include "subgraph_text.hpp"
 
 #include <optional>
 #include <utility>

@@ -1,6 +1,7 @@
 #include "layer_report.hpp"
 
 #include "assay/accelerator/subgraph.hpp"
+#include "assay/accelerator/subgraph_text.hpp"
 #include "assay/base/text.hpp"
 
 #include <array>
@@ -17,28 +18,6 @@ std::string shortened(std::string_view name) {
   if (name.size() <= most) return std::string(name);
   const std::size_t dot = name.find('.', name.size() - most);
   return "…" + std::string(name.substr(dot == std::string_view::npos ? name.size() - most + 1 : dot + 1));
-}
-
-// describe() in the few words that a table has room for: "3x3 dw conv 96 s2 @14".
-std::string short_description(const Subgraph& s) {
-  std::string kind(s.kind == OpKind::activation ? to_string(s.activation) : to_string(s.kind));
-  if (s.is_convolution()) kind = s.is_depthwise() ? "dw conv" : "conv";
-  if (s.is_transposed()) kind += "^T";
-  if (s.kind == OpKind::average_pool) kind = "avg pool";
-  if (s.kind == OpKind::max_pool) kind = "max pool";
-  if (s.kind == OpKind::global_average_pool) kind = "global pool";
-  const bool window = s.taps() > 1 || s.is_convolution();
-  std::string text = window ? fmt::format("{}x{} {}", s.kernel_h, s.kernel_w, kind) : kind;
-  if (s.groups > 1 && !s.is_depthwise()) text += fmt::format(" g{}", s.groups);
-  text += s.input.channels == s.output.channels ? fmt::format(" {}", s.output.channels)
-                                                : fmt::format(" {}→{}", s.input.channels, s.output.channels);
-  if (s.stride_h > 1) text += fmt::format(" s{}", s.stride_h);
-  const Shape walked = s.walked();
-  if (walked.height > 1) text += fmt::format(" @{}", walked.height);
-  if (walked.height != walked.width) text += fmt::format("x{}", walked.width);
-  if (s.has(Subgraph::add)) text += " +add";
-  if (s.has(Subgraph::multiply)) text += " +mul";
-  return text;
 }
 
 Table empty_table(bool people, bool several) {
@@ -146,7 +125,7 @@ std::vector<Cell> short_row(std::int64_t row, const std::string& name, const Sub
                             const Advice& advice) {
   return {row,
           shortened(name),
-          short_description(part.subgraph),
+          operation_text(part.subgraph) + " " + size_text(part.subgraph),
           milliseconds(part.latency_ms),
           fmt::format("{:.1f}%", 100 * part.share),
           whole_percent(part.lane_efficiency),

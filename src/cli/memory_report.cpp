@@ -1,6 +1,7 @@
 #include "assay/accelerator/subgraph.hpp"
 #include "assay/base/text.hpp"
 #include "assay/estimate/memory.hpp"
+#include "assay/explain/memory_steps.hpp"
 
 #include "layer_report.hpp"
 
@@ -22,27 +23,11 @@ void add_steps(const Network& network, std::int64_t row, const MemoryProfile& pr
   }
 }
 
-// Steps of one subgraph that run in a row as one, with the most that is alive meanwhile.
 std::vector<MemoryStep> by_subgraph(const Accelerator& accelerator, const Network& network,
                                     const MemoryProfile& profile) {
   SubgraphSplitter splitter(accelerator.fusion);
   splitter.split(network);
-  const auto subgraph_of = [&](OpId id) { return splitter.membership()[static_cast<std::size_t>(id)]; };
-  std::vector<MemoryStep> steps;
-  for (const MemoryStep& step : profile.steps) {
-    const std::int32_t subgraph = subgraph_of(step.op);
-    if (!steps.empty() && subgraph >= 0 && subgraph == subgraph_of(steps.back().op)) {
-      steps.back().last = step.last;
-      steps.back().live_bytes = std::max(steps.back().live_bytes, step.live_bytes);
-    } else {
-      steps.push_back(step);
-    }
-  }
-  // A subgraph is known by its first operator, a chain in strips by the ends.
-  for (MemoryStep& step : steps) {
-    if (subgraph_of(step.op) == subgraph_of(step.last)) step.last = step.op;
-  }
-  return steps;
+  return memory_by_subgraph(splitter.membership(), profile);
 }
 
 std::string step_name(const Network& network, const MemoryStep& step) {

@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +17,7 @@ struct ExplainedSubgraph {
   std::string kind;         // "convolution", "depthwise convolution": as estimate --layers says
   std::string operators;    // what runs as one: "conv+relu6", "dwconv+relu6+add"
   std::string shape;        // "16x28x28 -> 96x28x28 k1 s1"
+  std::string brief;        // both in the few words that a table has room for: "1x1 conv 16→96 @28 +add"
   std::vector<int> inputs;  // subgraphs whose outputs it reads, ascending; -1: the network's input
   std::int64_t params = 0;
   std::int64_t macs = 0;
@@ -56,8 +56,9 @@ struct NetworkExplanation {
   std::vector<MemoryMoment> memory;
 };
 
-// `estimator` may be null: then subgraphs are those that fuse everywhere, and memory is that of float32
-// activations.
+// Of the network as declared: pass what runs, canonical(network) where a space has zero operators.
+// `estimator` may be null: then subgraphs are those that fuse nearly everywhere (batch norm, add, the ReLU
+// family and concat), and memory is that of float32 activations.
 NetworkExplanation explain_network(const Network& network, const Estimator* estimator);
 
 }  // namespace assay

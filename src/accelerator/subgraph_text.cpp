@@ -1,4 +1,4 @@
-#include "subgraph_text.hpp"
+#include "assay/accelerator/subgraph_text.hpp"
 
 #include <fmt/format.h>
 
@@ -6,11 +6,12 @@ namespace assay {
 
 std::string operation_text(const Subgraph& s) {
   std::string kind(s.kind == OpKind::activation ? to_string(s.activation) : to_string(s.kind));
-  if (s.kind == OpKind::convolution) kind = s.is_depthwise() ? "dw conv" : "conv";
+  if (s.is_convolution()) kind = s.is_depthwise() ? "dw conv" : "conv";
+  if (s.is_transposed()) kind += "^T";
   if (s.kind == OpKind::average_pool) kind = "avg pool";
   if (s.kind == OpKind::max_pool) kind = "max pool";
   if (s.kind == OpKind::global_average_pool) kind = "global pool";
-  const bool window = s.taps() > 1 || s.kind == OpKind::convolution;
+  const bool window = s.taps() > 1 || s.is_convolution();
   std::string text = window ? fmt::format("{}x{} {}", s.kernel_h, s.kernel_w, kind) : kind;
   if (s.groups > 1 && !s.is_depthwise()) text += fmt::format(" g{}", s.groups);
   return text;
