@@ -2,14 +2,14 @@
 
 #include "assay/base/error.hpp"
 #include "assay/base/hash.hpp"
+#include "assay/network/executed.hpp"
 
 #include <algorithm>
 
 namespace assay::curation {
 
 Network executed_network(const Space& space, const Candidate& candidate) {
-  Network declared = space.decode(candidate);
-  return identify(declared).minimal ? std::move(declared) : canonical(declared);
+  return executed(space.decode(candidate));
 }
 
 const std::optional<CandidateCosts>& CostModel::costs(const Candidate& candidate) {

@@ -1,4 +1,5 @@
 #include "assay/network/builder.hpp"
+#include "assay/network/executed.hpp"
 #include "assay/network/network.hpp"
 
 #include "resolve.hpp"
@@ -122,6 +123,10 @@ std::vector<BlockMark> blocks_or_cuts(const Network& network) {
     reach = std::max(reach, last);
   }
   return cuts;
+}
+
+Network executed(Network declared) {
+  return identify(declared).minimal ? std::move(declared) : canonical(declared);
 }
 
 }  // namespace assay

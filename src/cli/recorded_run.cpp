@@ -1,0 +1,206 @@
+#include "recorded_run.hpp"
+
+#include "assay/base/error.hpp"
+#include "assay/base/hash.hpp"
+#include "assay/base/text.hpp"
+#include "assay/search/pareto.hpp"
+#include "assay/search/search.hpp"
+
+#include "common.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace assay::cli {
+namespace {
+
+using nlohmann::json;
+
+std::optional<Space> space_of(const RunIdentity& identity, const std::string& path,
+                              std::vector<std::string>& notes) {
+  std::string cause;
+  try {
+    Space space = Space::parse(identity.space_text, path + " (its space)");
+    if (space.fingerprint() == identity.space_fingerprint) return space;
+    cause = "it means other candidates now";
+  } catch (const InputError& error) {
+    cause = error.what();
+  }
+  notes.push_back(
+      fmt::format("The run's space was read by assay {} and cannot be taken the same way by assay {}, so "
+                  "networks are not "
+                  "looked at: {}.",
+                  identity.assay_version, assay_version, cause));
+  return std::nullopt;
+}
+
+// Journals hold the estimator since their second format. Before, a search without --estimator fitted one to
+// the accelerator and the space, which gives the same one again.
+std::optional<Estimator> estimator_of(const RunIdentity& identity, const json& settings,
+                                      const std::optional<Space>& space, std::vector<std::string>& notes) {
+  if (!identity.estimator_json.empty())
+    return Estimator::from_json(identity.estimator_json, "the journal's estimator");
+  if (identity.accelerator_name.empty()) return std::nullopt;
+  const Accelerator accelerator = Accelerator::parse(identity.accelerator_text, "the journal's accelerator");
+  std::string cause = "its space cannot be read";
+  if (space) {
+    try {
+      Estimator fitted = fit_from_networks(accelerator, sample_networks(*space, 300));
+      if (settings.value("estimator", "") == fmt::format("{:016x}", hash_text(fitted.to_json())))
+        return fitted;
+      notes.emplace_back(
+          "The journal is older than those that hold their estimator: latencies of subgraphs and of "
+          "candidates that were not evaluated are those of an estimator fitted to the accelerator's file, "
+          "and may differ from those of the run.");
+      return fitted;
+    } catch (const InputError& error) {
+      cause = error.what();
+    }
+  }
+  notes.push_back(fmt::format(
+      "The journal is older than those that hold their estimator, and none can be fitted to its accelerator, "
+      "so nothing tells the latencies of subgraphs: {}",
+      cause));
+  return std::nullopt;
+}
+
+Ranking ranking_of_settings(const RunIdentity& identity, const json& settings) {
+  Ranking ranking;
+  ranking.settings.scores = identity.scores;
+  ranking.settings.batch = settings.at("batch");
+  ranking.settings.repeats = settings.at("repeats");
+  ranking.settings.resolution = settings.at("resolution");
+  ranking.settings.seed = identity.seed;
+  validate(ranking.settings);
+  if (!settings.contains("rank_weights")) {
+    ranking.terms = rank_terms(identity.scores);
+    return ranking;
+  }
+  settings.at("rank_weights").get_to(ranking.weights);
+  for (const std::string term : settings.at("rank_terms"))
+    ranking.terms.push_back(
+        {.direction = term.starts_with('-') ? -1 : 1, .by_rank = term.ends_with("log_rank")});
+  if (ranking.terms.size() != identity.scores.size() || ranking.weights.size() != identity.scores.size())
+    throw InputError("it weighs another number of scores than it names");
+  return ranking;
+}
+
+Budget budget_of_settings(const json& settings) {
+  Budget budget;
+  if (!settings.contains("budget")) return budget;
+  for (const Metric metric : all_metrics) {
+    const auto limit = settings.at("budget").find(std::string(metric_name(metric)));
+    if (limit != settings.at("budget").end()) budget.set(metric, limit->get<double>());
+  }
+  return budget;
+}
+
+}  // namespace
+
+RecordedRun::RecordedRun(const std::string& path) : journal(RunJournal::open_to_read(path)) {
+  const RunIdentity& identity = journal.identity();
+  json settings;
+  try {
+    settings = json::parse(identity.settings_json);
+    ranking = ranking_of_settings(identity, settings);
+    budget = budget_of_settings(settings);
+  } catch (const json::exception& error) {
+    throw InputError(fmt::format("{}: the run's settings cannot be read: {}", path, error.what()));
+  } catch (const InputError& error) {
+    throw InputError(fmt::format("{}: the run's settings cannot be used: {}", path, error.what()));
+  }
+  front_metric = identity.accelerator_name.empty() ? Metric::macs : Metric::latency;
+  space = space_of(identity, path, notes);
+  estimator = estimator_of(identity, settings, space, notes);
+}
+
+std::int64_t RecordedRun::evaluation_of(const std::string& name) const {
+  if (name == "baseline") return -1;
+  const bool evaluation = name.starts_with('e');
+  const auto number = parse_integer(evaluation ? name.substr(1) : name);
+  if (number && evaluation && *number >= 0) return *number;
+  const std::vector<std::int64_t> shortlist = stand(*this, 0).shortlist;
+  if (!number || evaluation || *number < 1 || *number > std::ssize(shortlist)) {
+    throw InputError(fmt::format(
+        "{}: \"{}\" names none of its networks. Give a number from 1 to {} on the shortlist, an evaluation "
+        "from e0 to e{}, or baseline.",
+        journal.path(), name, shortlist.size(), journal.evaluation_count() - 1));
+  }
+  return shortlist[static_cast<std::size_t>(*number - 1)];
+}
+
+EvaluationRow RecordedRun::row(std::int64_t evaluation) const {
+  if (evaluation < 0) {
+    if (const auto baseline = journal.baseline()) return baseline->row;
+    throw InputError(fmt::format("{}: the run has no baseline.", journal.path()));
+  }
+  if (auto found = journal.evaluation(evaluation)) return *found;
+  throw InputError(fmt::format("{}: there is no evaluation {}; the run has {} of them, from e0 on.",
+                               journal.path(), evaluation, journal.evaluation_count()));
+}
+
+namespace {
+
+double cost_of(const EvaluationRow& row, Metric metric) {
+  return metric == Metric::latency ? row.latency_ms : static_cast<double>(row.macs);
+}
+
+std::vector<std::int64_t> evaluations_of(const std::vector<ResultRow>& rows) {
+  std::vector<std::int64_t> evaluations;
+  for (const ResultRow& row : rows) evaluations.push_back(row.evaluation);
+  return evaluations;
+}
+
+}  // namespace
+
+RunStanding stand(const RecordedRun& run, std::int64_t sample_size) {
+  RunStanding standing;
+  RankArchive archive(run.ranking.terms, run.ranking.weights);
+  std::vector<std::int64_t> good;
+  const std::int64_t count = run.journal.evaluation_count();
+  run.journal.for_each_evaluation([&](const EvaluationRow& row) {
+    if (row.evaluation >= count) return false;  // a running search goes on meanwhile
+    standing.costs.push_back(cost_of(row, run.front_metric));
+    if (row.status.empty()) {
+      archive.add(row.scores);
+      good.push_back(row.evaluation);
+    }
+    // Number k of the sample stands at k / n of the run.
+    const std::int64_t kept = std::ssize(standing.sample);
+    if (kept < sample_size && row.evaluation >= kept * std::max(count, sample_size) / sample_size)
+      standing.sample.push_back(row);
+    return true;
+  });
+
+  standing.rank_scores.assign(standing.costs.size(), std::numeric_limits<double>::quiet_NaN());
+  const std::vector<double> ranks = archive.scores();
+  std::vector<Point> points;
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    const auto evaluation = static_cast<std::size_t>(good[i]);
+    standing.rank_scores[evaluation] = ranks[i];
+    points.push_back({ranks[i], standing.costs[evaluation]});
+  }
+  // A run that is going on may have got further than its last result.
+  const std::string state = run.journal.state();
+  if (state != "running") {
+    standing.front = evaluations_of(run.journal.front());
+    standing.shortlist = evaluations_of(run.journal.shortlist());
+  }
+  if (!standing.front.empty()) return standing;
+  const auto to_evaluations = [&](const std::vector<int>& indices) {
+    std::vector<std::int64_t> evaluations;
+    for (const int index : indices) evaluations.push_back(good[static_cast<std::size_t>(index)]);
+    return evaluations;
+  };
+  const std::size_t recorded = run.journal.shortlist().size();
+  const int wanted = recorded > 0 ? static_cast<int>(recorded) : SearchSettings{}.shortlist;
+  standing.front = to_evaluations(pareto_front(points));
+  standing.shortlist = to_evaluations(choose_shortlist(points, wanted));
+  return standing;
+}
+
+}  // namespace assay::cli

@@ -1,0 +1,207 @@
+#include "run_analysis.hpp"
+
+#include "assay/base/text.hpp"
+#include "assay/explain/run_convergence.hpp"
+#include "assay/network/executed.hpp"
+
+#include "run_landscape.hpp"
+#include "settings_json.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+constexpr std::size_t most_generations = 300;
+
+ReportCandidate candidate_of(const EvaluationRow& row, double rank_score) {
+  return {.evaluation = row.evaluation,
+          .choices = row.choices,
+          .rank_score = rank_score,
+          .latency_ms = row.latency_ms,
+          .latency_low_ms = row.latency_low_ms,
+          .latency_high_ms = row.latency_high_ms,
+          .extrapolated = row.extrapolated,
+          .peak_memory_bytes = row.peak_memory_bytes,
+          .params = row.params,
+          .macs = row.macs,
+          .scores = row.status.empty() ? row.scores : std::vector<double>{},
+          .status = row.status,
+          .seconds = row.seconds};
+}
+
+void add_facts(RunReport& report, const RecordedRun& run) {
+  const RunJournal& journal = run.journal;
+  const RunIdentity& identity = journal.identity();
+  report.journal = journal.path();
+  report.state = journal.shown_state();
+  report.state_note = journal.state_note();
+  report.created_utc = journal.created_utc();
+  report.seed = identity.seed;
+  report.space_name = identity.space_name;
+  report.space_fingerprint = hex(identity.space_fingerprint);
+  report.accelerator_name = identity.accelerator_name;
+  if (!identity.accelerator_name.empty())
+    report.accelerator_fingerprint = hex(identity.accelerator_fingerprint);
+  report.settings_json = identity.settings_json;
+  constexpr std::array<const char*, metric_count> keys = {"params", "macs", "peak_memory_bytes",
+                                                          "latency_ms"};
+  for (const Metric metric : all_metrics) {
+    if (run.budget.limited(metric))
+      report.budgets.emplace_back(keys[static_cast<std::size_t>(metric)], run.budget.limit(metric));
+  }
+  report.cost = run.front_metric == Metric::latency ? "latency_ms" : "macs";
+  for (const JournalDecision& decision : identity.decisions)
+    report.decisions.push_back({decision.name, decision.options});
+  report.scores = identity.scores;
+  for (const SessionRow& session : journal.sessions()) {
+    report.sessions.push_back({.started_utc = session.started_utc,
+                               .seconds = session.seconds,
+                               .command = session.command,
+                               .assay_version = session.assay_version,
+                               .libraries = session.libraries,
+                               .isa = session.isa,
+                               .hardware = session.hardware,
+                               .end = session.end,
+                               .workers = session.workers});
+  }
+  if (report.sessions.empty()) {
+    report.notes.push_back(fmt::format(
+        "The journal is older than those that hold the commands of a run; it was written by assay {}.",
+        identity.assay_version));
+  }
+}
+
+// Counters and rejections; generations thinned evenly, the last one among them.
+void add_progress(RunReport& report, const RunJournal& journal) {
+  for (const auto& [reason, rejection] : journal.rejections())
+    report.rejections.push_back({reason, rejection.count, rejection.smallest});
+  std::ranges::stable_sort(report.rejections, std::ranges::greater{}, &ReportRejection::count);
+
+  const std::vector<GenerationRow> generations = journal.generations();
+  if (generations.empty()) return;
+  const GenerationRow& last = generations.back();
+  report.evaluated = last.evaluated;
+  report.proposed = last.proposed;
+  report.duplicates = last.duplicates;
+  report.failed = last.failed;
+
+  std::map<std::int64_t, std::int64_t> changes;  // of the front's size, by generation
+  for (const ArchiveRow& row : journal.archive()) {
+    ++changes[row.since];
+    if (row.before) --changes[*row.before];
+  }
+  auto change = changes.begin();
+  std::int64_t front_size = 0;
+  const std::size_t count = generations.size(), kept = std::min(count, most_generations);
+  for (std::size_t k = 1; k <= kept; ++k) {
+    const GenerationRow& row = generations[k * count / kept - 1];
+    for (; change != changes.end() && change->first <= row.generation; ++change) front_size += change->second;
+    report.generations.push_back({.generation = row.generation,
+                                  .evaluated = row.evaluated,
+                                  .proposed = row.proposed,
+                                  .duplicates = row.duplicates,
+                                  .failed = row.failed,
+                                  .seconds = row.seconds,
+                                  .front_size = front_size});
+  }
+}
+
+std::optional<ReportTraining> training_of(const std::vector<TrainingRow>& trainings,
+                                          std::int64_t evaluation) {
+  std::optional<ReportTraining> found;  // the latest, where there are several recipes
+  for (const TrainingRow& row : trainings) {
+    if (row.evaluation != evaluation) continue;
+    found = {.recipe = row.dataset,
+             .status = row.status,
+             .test_accuracy = row.test_accuracy,
+             .seconds = row.seconds,
+             .epochs = {}};
+    for (const EpochRow& epoch : row.epochs)
+      found->epochs.push_back({epoch.epoch, epoch.train_loss, epoch.test_accuracy, epoch.seconds});
+  }
+  return found;
+}
+
+class Networks {
+ public:
+  Networks(const RecordedRun& run, bool explained)
+      : run_(run), explained_(explained && run.space), trainings_(run.journal.trainings()) {}
+
+  ReportNetwork operator()(const EvaluationRow& row, double rank_score, int position) const {
+    ReportNetwork network{.candidate = candidate_of(row, rank_score),
+                          .text = candidate_text(run_.journal.identity().decisions, row.choices),
+                          .position = position,
+                          .training = training_of(trainings_, row.evaluation),
+                          .explanation = {}};
+    if (explained_) {
+      network.explanation = explain_network(executed(run_.space->decode({row.choices})),
+                                            run_.estimator ? &*run_.estimator : nullptr);
+    }
+    return network;
+  }
+
+ private:
+  const RecordedRun& run_;
+  bool explained_;
+  std::vector<TrainingRow> trainings_;
+};
+
+void add_candidates(RunReport& report, const RecordedRun& run, RunStanding& standing) {
+  report.front = standing.front;
+  std::vector<std::int64_t> wanted = standing.front;
+  wanted.insert(wanted.end(), standing.shortlist.begin(), standing.shortlist.end());
+  std::ranges::sort(wanted);
+  std::vector<EvaluationRow>& rows = standing.sample;
+  const auto sampled = std::ssize(rows);
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (i > 0 && wanted[i] == wanted[i - 1]) continue;
+    const auto end = rows.begin() + sampled;
+    const auto at =
+        std::lower_bound(rows.begin(), end, wanted[i],
+                         [](const EvaluationRow& row, std::int64_t e) { return row.evaluation < e; });
+    if (at == end || at->evaluation != wanted[i]) rows.push_back(run.row(wanted[i]));
+  }
+  std::ranges::sort(rows, {}, &EvaluationRow::evaluation);
+  for (const EvaluationRow& row : rows) {
+    report.candidates.push_back(
+        candidate_of(row, standing.rank_scores[static_cast<std::size_t>(row.evaluation)]));
+  }
+}
+
+void add_convergence(RunReport& report, const RunStanding& standing) {
+  std::vector<Point> points(standing.costs.size());
+  for (std::size_t i = 0; i < points.size(); ++i) points[i] = {standing.rank_scores[i], standing.costs[i]};
+  for (const ConvergenceStep& step : run_convergence(points))
+    report.convergence.push_back({step.evaluated, step.best_score, step.hypervolume_share});
+}
+
+}  // namespace
+
+RunReport make_report(RecordedRun& run, const ReportSettings& settings) {
+  RunReport report;
+  add_facts(report, run);
+  add_progress(report, run.journal);
+  RunStanding standing = stand(run, settings.candidates);
+  report.evaluated = std::ssize(standing.costs);
+  add_candidates(report, run, standing);
+  add_convergence(report, standing);
+
+  const Networks network(run, settings.analysis);
+  for (const std::int64_t evaluation : standing.shortlist) {
+    report.shortlist.push_back(network(run.row(evaluation),
+                                       standing.rank_scores[static_cast<std::size_t>(evaluation)],
+                                       static_cast<int>(report.shortlist.size()) + 1));
+  }
+  if (const auto baseline = run.journal.baseline())
+    report.baseline = network(baseline->row, baseline->rank_score, 0);
+  if (settings.analysis && run.space) add_landscape(report, run, settings.landscape);
+  report.notes.insert(report.notes.end(), run.notes.begin(), run.notes.end());
+  return report;
+}
+
+}  // namespace assay::cli

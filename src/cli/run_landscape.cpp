@@ -1,0 +1,161 @@
+#include "run_landscape.hpp"
+
+#include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
+#include "assay/curate/curate.hpp"
+#include "assay/explain/decision_grid.hpp"
+#include "assay/explain/importance.hpp"
+#include "assay/network/executed.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+// So many candidates tell the effect of a decision to a few percent.
+constexpr int importance_sample = 512;
+constexpr std::size_t most_scored = 4096;
+
+std::vector<std::size_t> option_counts(const Space& space) {
+  std::vector<std::size_t> counts;
+  for (const Decision& decision : space.decisions()) counts.push_back(decision.options.size());
+  return counts;
+}
+
+// Of latency, or of MACs without an estimator, over the whole space.
+Importance cost_importance(const RecordedRun& run) {
+  std::optional<Estimator::Session> session;
+  if (run.estimator) session.emplace(*run.estimator);
+  std::vector<std::uint16_t> choices;
+  std::vector<double> costs;
+  for (int i = 0; i < importance_sample; ++i) {
+    Random random(run.journal.identity().seed, Purpose::bootstrap, 0, static_cast<std::uint64_t>(i));
+    const Candidate candidate = run.space->sample(random);
+    try {
+      const Network network = executed(run.space->decode(candidate));
+      costs.push_back(session ? session->predict(network).latency_ms : static_cast<double>(network.macs()));
+      choices.insert(choices.end(), candidate.choices.begin(), candidate.choices.end());
+    } catch (const InputError&) {
+      // Not buildable: no cost, so nothing to explain.
+    }
+  }
+  return importance_of(option_counts(*run.space), choices, costs);
+}
+
+Importance score_importance(const RunReport& report, const Space& space) {
+  std::vector<const ReportCandidate*> good;
+  for (const ReportCandidate& candidate : report.candidates)
+    if (std::isfinite(candidate.rank_score)) good.push_back(&candidate);
+  std::vector<std::uint16_t> choices;
+  std::vector<double> scores;
+  const std::size_t kept = std::min(good.size(), most_scored);
+  for (std::size_t k = 0; k < kept; ++k) {
+    const ReportCandidate& candidate = *good[k * good.size() / kept];
+    choices.insert(choices.end(), candidate.choices.begin(), candidate.choices.end());
+    scores.push_back(candidate.rank_score);
+  }
+  return importance_of(option_counts(space), choices, scores);
+}
+
+std::vector<double> add_importance(RunReport& report, const RecordedRun& run) {
+  const Importance cost = cost_importance(run), score = score_importance(report, *run.space);
+  report.importance_latency_r2 = cost.r2;
+  report.importance_score_r2 = score.r2;
+  for (std::size_t d = 0; d < cost.shares.size(); ++d) {
+    report.importance.push_back({.decision = run.space->decisions()[d].name,
+                                 .score_share = score.shares[d],
+                                 .latency_share = cost.shares[d]});
+  }
+  std::ranges::stable_sort(report.importance, std::ranges::greater{}, [](const ReportImportance& i) {
+    return std::max(i.score_share, i.latency_share);
+  });
+  return cost.shares;
+}
+
+std::vector<std::string> texts_of(const Decision& decision, const std::vector<std::uint16_t>& options) {
+  std::vector<std::string> texts;
+  for (const std::uint16_t option : options) texts.push_back(decision.options[option]);
+  return texts;
+}
+
+void add_slice(RunReport& report, const Space& space, const DecisionGrid& grid, const std::string& title,
+               const std::string& unit, const std::vector<std::vector<double>>& values) {
+  const Decision& row = space.decisions()[grid.row_decision];
+  const Decision& column = space.decisions()[grid.column_decision];
+  report.slices.push_back({.title = title,
+                           .unit = unit,
+                           .row_decision = row.name,
+                           .column_decision = column.name,
+                           .row_options = texts_of(row, grid.row_options),
+                           .column_options = texts_of(column, grid.column_options),
+                           .values = values,
+                           .rising_share = rising_share(grid.macs, values)});
+}
+
+std::size_t decision_of(const Space& space, const std::string& name) {
+  const auto found = std::ranges::find(space.decisions(), name, &Decision::name);
+  if (found != space.decisions().end()) return static_cast<std::size_t>(found - space.decisions().begin());
+  std::vector<std::string> names;
+  for (const Decision& decision : space.decisions()) names.push_back(decision.name);
+  throw InputError(fmt::format("--landscape: there is no decision \"{}\" in {}.{}", name, space.name(),
+                               suggestion(name, names)));
+}
+
+// The same slice of the space that curate makes of this one for its accelerator.
+void add_curated_slice(RunReport& report, const RecordedRun& run, const Candidate& winner,
+                       const std::string& row, const std::string& column) {
+  const SpaceFile file(run.journal.identity().space_text, run.space->source());
+  const Curation curation = curate(file, *run.estimator, {});
+  if (!curation.changed()) {
+    report.notes.emplace_back(
+        "Curating the space for this accelerator changes nothing, so there is no curated "
+        "landscape.");
+    return;
+  }
+  const Space curated = Space::parse(curation.toml, run.space->source() + " (curated)");
+  const auto centre = nearest_candidate(*run.space, winner, curated);
+  const auto has = [&](const std::string& name) {
+    return std::ranges::find(curated.decisions(), name, &Decision::name) != curated.decisions().end();
+  };
+  if (!centre || !has(row) || !has(column)) {
+    report.notes.emplace_back("The curated space has no landscape over the same two decisions.");
+    return;
+  }
+  const DecisionGrid grid = decision_grid(curated, *centre, decision_of(curated, row),
+                                          decision_of(curated, column), &*run.estimator);
+  add_slice(report, curated, grid, "latency (ms), curated space", "ms", grid.latency_ms);
+}
+
+}  // namespace
+
+void add_landscape(RunReport& report, const RecordedRun& run, const std::vector<std::string>& decisions) {
+  const Space& space = *run.space;
+  const std::vector<double> importance = add_importance(report, run);
+  if (report.shortlist.empty()) return;
+  const Candidate winner{report.shortlist[0].candidate.choices};
+  std::optional<std::pair<std::size_t, std::size_t>> pair;
+  if (decisions.empty()) {
+    pair = choose_grid_decisions(space, winner, importance);
+  } else if (decisions.size() == 2) {
+    pair = {decision_of(space, decisions[0]), decision_of(space, decisions[1])};
+  } else {
+    throw InputError(
+        fmt::format("--landscape takes two decisions with a comma between them, not {}.", decisions.size()));
+  }
+  if (!pair) {
+    report.notes.emplace_back("No landscape: fewer than two decisions of the winner are numbers.");
+    return;
+  }
+  const Estimator* estimator = run.estimator ? &*run.estimator : nullptr;
+  const DecisionGrid grid = decision_grid(space, winner, pair->first, pair->second, estimator);
+  add_slice(report, space, grid, "MACs", "MACs", grid.macs);
+  if (estimator == nullptr) return;
+  add_slice(report, space, grid, "latency (ms)", "ms", grid.latency_ms);
+  add_curated_slice(report, run, winner, space.decisions()[pair->first].name,
+                    space.decisions()[pair->second].name);
+}
+
+}  // namespace assay::cli
