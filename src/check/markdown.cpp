@@ -1,4 +1,6 @@
 // A check's result as a comment on a pull request: what is wrong at the top, everything else folded.
+#include "assay/report/markdown.hpp"
+
 #include "assay/check/check_report.hpp"
 #include "assay/report/escape.hpp"
 
@@ -10,32 +12,6 @@
 
 namespace assay {
 namespace {
-
-// Columns without a heading are left out, as for a terminal.
-std::string markdown_table(const Table& table) {
-  std::vector<std::size_t> shown;
-  for (std::size_t c = 0; c < table.columns.size(); ++c)
-    if (!table.columns[c].heading.empty()) shown.push_back(c);
-  std::string text = "|", rule = "|";
-  for (const std::size_t c : shown) {
-    text += fmt::format(" {} |", markdown_text(table.columns[c].heading));
-    rule += table.columns[c].style == Style::text ? " --- |" : " ---: |";
-  }
-  text += "\n" + rule + "\n";
-  for (const auto& row : table.rows) {
-    text += "|";
-    for (const std::size_t c : shown)
-      text += fmt::format(" {} |", markdown_text(readable(row[c], table.columns[c].style)));
-    text += "\n";
-  }
-  return text;
-}
-
-std::string bullets(const std::vector<std::string>& sentences) {
-  std::string text;
-  for (const std::string& sentence : sentences) text += fmt::format("- {}\n", markdown_text(sentence));
-  return text;
-}
 
 std::string title_of(const CheckReport& report) {
   if (report.count(LimitVerdict::fail) > 0) return "Model budgets: exceeded";
@@ -53,7 +29,7 @@ std::string check_markdown(const CheckReport& report) {
                                  markdown_text(check_verdict(report)));
   std::vector<std::string> problems;
   for (const CheckProblem& problem : report.problems) problems.push_back(problem.text);
-  if (!problems.empty()) text += "\n" + bullets(problems);
+  if (!problems.empty()) text += "\n" + markdown_bullets(problems);
   for (const Violation& violation : violations_of(report)) {
     text += "\n";
     for (const Finding* finding : violation)
@@ -65,7 +41,7 @@ std::string check_markdown(const CheckReport& report) {
   }
   std::vector<std::string> remarks = unchecked_sentences(report);
   remarks.insert(remarks.end(), report.notes.begin(), report.notes.end());
-  if (!remarks.empty()) text += "\n" + bullets(remarks);
+  if (!remarks.empty()) text += "\n" + markdown_bullets(remarks);
   if (!report.findings.empty())
     text += fmt::format("\n<details><summary>All {} limits</summary>\n\n{}\n</details>\n",
                         report.findings.size(), markdown_table(check_table(report, true)));

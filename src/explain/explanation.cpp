@@ -85,7 +85,8 @@ std::vector<ExplainedSubgraph> describe_subgraphs(const Network& network, Subgra
     part.shape = fmt::format("{} -> {}{}", shape_text(subgraph.input), shape_text(subgraph.output),
                              window_text(subgraph));
     part.brief = operation_text(subgraph) + " " + size_text(subgraph);
-    part.output_bytes = network.shape(instances[i].last).elements() * bytes_per_element;
+    part.output = network.shape(instances[i].last);
+    part.output_bytes = part.output.elements() * bytes_per_element;
   }
   // Per operator, the subgraphs that made its output (-1: the network's input): its own, or, of what takes no
   // time, those of its inputs.

@@ -13,11 +13,12 @@
 namespace assay {
 
 struct ExplainedSubgraph {
-  std::string name;         // of its first operator, "stage2.block1.expand"
-  std::string kind;         // "convolution", "depthwise convolution": as estimate --layers says
-  std::string operators;    // what runs as one: "conv+relu6", "dwconv+relu6+add"
-  std::string shape;        // "16x28x28 -> 96x28x28 k1 s1"
-  std::string brief;        // both in the few words that a table has room for: "1x1 conv 16→96 @28 +add"
+  std::string name;       // of its first operator, "stage2.block1.expand"
+  std::string kind;       // "convolution", "depthwise convolution": as estimate --layers says
+  std::string operators;  // what runs as one: "conv+relu6", "dwconv+relu6+add"
+  std::string shape;      // "16x28x28 -> 96x28x28 k1 s1"
+  std::string brief;      // both in the few words that a table has room for: "1x1 conv 16→96 @28 +add"
+  Shape output;
   std::vector<int> inputs;  // subgraphs whose outputs it reads, ascending; -1: the network's input
   std::int64_t params = 0;
   std::int64_t macs = 0;

@@ -148,9 +148,11 @@ struct RunReport {
 std::string to_json(const RunReport& report);
 // One self-contained page that needs no network.
 std::string to_html(const RunReport& report);
-// For a pull request or a notebook.
+// For a terminal of `width` columns (0: any).
+std::string to_text(const RunReport& report, int width = 0, bool colour = false);
+// For a pull request or a notebook; at most 60,000 characters.
 std::string to_markdown(const RunReport& report);
-// One row per network of the shortlist and the baseline: the columns of `assay search --format csv`.
+// One row per network of the shortlist: the bytes of `assay search --format csv`.
 std::string to_csv(const RunReport& report);
 
 }  // namespace assay
