@@ -146,18 +146,21 @@ class MemoryJournal : public Journal {
     if (entry.gate.fingerprint != fingerprint) throw InputError("another fingerprint");
     return entry.row;
   }
-  void commit(int generation, std::span<const JournalEntry> fresh, const Counts& counts) override {
+  void commit(int generation, std::span<const JournalEntry> fresh, const Counts& counts,
+              std::span<const int> front) override {
     for (const JournalEntry& entry : fresh) {
       if (entry.evaluation != static_cast<int>(entries.size())) throw InternalError("out of order");
       entries.push_back(entry);
     }
     generations.push_back(generation);
     committed_evaluations.push_back(counts.evaluated);
+    fronts.emplace_back(front.begin(), front.end());
   }
 
   std::vector<JournalEntry> entries;
   std::vector<int> generations;
   std::vector<std::int64_t> committed_evaluations;
+  std::vector<std::vector<int>> fronts;
 };
 
 // Every bit of a result as text.

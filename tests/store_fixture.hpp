@@ -95,14 +95,24 @@ inline bool same_row(const EvaluationRow& a, const EvaluationRow& b) {
   return same;
 }
 
+// Evaluation 2 all the time, and the last two generations' firsts.
+inline std::vector<std::int64_t> example_front(std::int64_t generation) {
+  std::vector<std::int64_t> front = {8 * generation, 2};
+  if (generation > 0) front.push_back(8 * generation - 8);
+  return front;
+}
+
 // Commits the generation that follows, eight evaluations.
 inline void write_generation(RunJournal& journal) {
   const std::int64_t first = journal.evaluation_count();
   std::vector<EvaluationRow> rows;
   for (std::int64_t e = first; e < first + 8; ++e) rows.push_back(example_row(journal.identity(), e));
   const std::int64_t generation = first / 8;
-  journal.commit_generation(rows, {generation, 20 * (generation + 1), generation, first + 8, 0},
-                            {{"latency", {generation + 1, 1.5}}, {"cannot be built", {1, std::nullopt}}});
+  journal.commit_generation(rows,
+                            {generation, 20 * (generation + 1), generation, first + 8, 0,
+                             0.5 * static_cast<double>(generation + 1)},
+                            {{"latency", {generation + 1, 1.5}}, {"cannot be built", {1, std::nullopt}}},
+                            example_front(generation));
 }
 
 // Empty when nothing was thrown. Anything but an InputError passes on and fails the test.

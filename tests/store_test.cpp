@@ -25,7 +25,7 @@ TEST_CASE("a journal gives back what was written") {
     RunJournal journal = RunJournal::create(path, identity);
     write_generation(journal);
     write_generation(journal);
-    journal.commit_generation({&unknown_latency, 1}, {2, 60, 5, 17, 1}, {});
+    journal.commit_generation({&unknown_latency, 1}, {2, 60, 5, 17, 1, 1.75}, {}, std::vector<std::int64_t>{2, 16});
     journal.record_results(std::vector<ResultRow>{{3, -2.5}, {7, -0.1}}, std::vector<ResultRow>{{7, -0.1}});
     journal.record_results(std::vector<ResultRow>{{4, -1.5}, {7, -0.25}}, std::vector<ResultRow>{{7, -0.25}});
     journal.record_epoch(7, {0, 0.1, 2.3, 0.2, std::nan(""), std::nan(""), 3});
@@ -109,7 +109,7 @@ TEST_CASE("a resumed journal goes on where it stopped") {
   CHECK(mentions(input_error_of([&] { journal.recall(3, row.fingerprint + 1); }), "evaluation 3"));
   write_generation(journal);
   CHECK(journal.evaluation_count() == 16);
-  CHECK_THROWS_AS(journal.commit_generation({&row, 1}, {}, {}), InternalError);  // out of order
+  CHECK_THROWS_AS(journal.commit_generation({&row, 1}, {}, {}, {}), InternalError);  // out of order
   CHECK(journal.evaluation_count() == 16);
 }
 

@@ -49,7 +49,8 @@ std::string help_of(const Command& command) {
 }
 
 Arguments::Arguments(const Command& command, std::span<const std::string> given)
-    : command_name_(command.name) {
+    : command_name_(command.name), command_line_("assay " + command.name) {
+  for (const std::string& argument : given) command_line_ += " " + shell_quoted(argument);
   po::options_description visible;
   for (const OptionGroup& group : command.groups) visible.add(description_of(group));
   po::options_description all;

@@ -53,9 +53,11 @@ class Arguments {
   // A comma-separated list.
   std::vector<std::string> list(const std::string& name) const;
   const std::string& command_name() const { return command_name_; }
+  // "assay search 'my space.toml' --seed 3": what was given, as a shell takes it.
+  const std::string& command_line() const { return command_line_; }
 
  private:
-  std::string command_name_;
+  std::string command_name_, command_line_;
   std::vector<std::string> positionals_;
   std::map<std::string, std::string> values_;
   std::map<std::string, bool> defaulted_;

@@ -4,38 +4,53 @@
 
 namespace assay::cli {
 
+namespace {
+
+EvaluationRow row_of(std::int64_t evaluation, std::int64_t generation, const Candidate& candidate,
+                     const GateResult& gate, const ScoreRow& row) {
+  return {.evaluation = evaluation,
+          .generation = generation,
+          .fingerprint = gate.fingerprint,
+          .choices = candidate.choices,
+          .params = gate.costs.params,
+          .macs = gate.costs.macs,
+          .peak_memory_bytes = gate.costs.peak_memory_bytes,
+          .latency_ms = gate.costs.latency_ms,
+          .latency_low_ms = gate.costs.latency_low_ms,
+          .latency_high_ms = gate.costs.latency_high_ms,
+          .extrapolated = gate.costs.extrapolated,
+          .scores = row.scores,
+          .status = row.status,
+          .seconds = row.seconds};
+}
+
+}  // namespace
+
+RunRecorder::RunRecorder(RunJournal& journal) : journal_(journal) {
+  if (const auto generations = journal.generations(); !generations.empty())
+    earlier_seconds_ = generations.back().seconds;
+}
+
 std::optional<ScoreRow> RunRecorder::recall(int evaluation, std::uint64_t fingerprint) {
   const auto row = journal_.recall(evaluation, fingerprint);
   if (!row) return std::nullopt;
   return ScoreRow{.scores = row->scores, .status = row->status, .seconds = row->seconds};
 }
 
-void RunRecorder::commit(int generation, std::span<const JournalEntry> entries, const Counts& counts) {
+void RunRecorder::commit(int generation, std::span<const JournalEntry> entries, const Counts& counts,
+                         std::span<const int> front) {
   std::vector<EvaluationRow> rows;
-  for (const JournalEntry& entry : entries) {
-    const Costs& costs = entry.gate.costs;
-    rows.push_back({.evaluation = entry.evaluation,
-                    .generation = generation,
-                    .fingerprint = entry.gate.fingerprint,
-                    .choices = entry.candidate.choices,
-                    .params = costs.params,
-                    .macs = costs.macs,
-                    .peak_memory_bytes = costs.peak_memory_bytes,
-                    .latency_ms = costs.latency_ms,
-                    .latency_low_ms = costs.latency_low_ms,
-                    .latency_high_ms = costs.latency_high_ms,
-                    .extrapolated = costs.extrapolated,
-                    .scores = entry.row.scores,
-                    .status = entry.row.status,
-                    .seconds = entry.row.seconds});
-  }
+  rows.reserve(entries.size());
+  for (const JournalEntry& entry : entries)
+    rows.push_back(row_of(entry.evaluation, generation, entry.candidate, entry.gate, entry.row));
   journal_.commit_generation(rows,
                              {.generation = generation,
                               .proposed = counts.proposed,
                               .duplicates = counts.duplicates,
                               .evaluated = counts.evaluated,
-                              .failed = counts.failed},
-                             rejections_of(counts));
+                              .failed = counts.failed,
+                              .seconds = earlier_seconds_ + clock_.seconds()},
+                             rejections_of(counts), std::vector<std::int64_t>(front.begin(), front.end()));
 }
 
 void RunRecorder::record(const SearchResult& result) {
@@ -45,6 +60,11 @@ void RunRecorder::record(const SearchResult& result) {
     return out;
   };
   journal_.record_results(rows(result.front), rows(result.shortlist));
+}
+
+void RunRecorder::record(const Candidate& candidate, const Baseline& baseline) {
+  journal_.record_baseline(
+      {.row = row_of(-1, -1, candidate, baseline.gate, baseline.row), .rank_score = baseline.rank_score});
 }
 
 Rejections rejections_of(const Counts& counts) {

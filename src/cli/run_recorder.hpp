@@ -4,20 +4,26 @@
 #include "assay/search/search.hpp"
 #include "assay/store/run_journal.hpp"
 
+#include "terminal.hpp"
+
 namespace assay::cli {
 
 class RunRecorder final : public Journal {
  public:
-  explicit RunRecorder(RunJournal& journal) : journal_(journal) {}
+  explicit RunRecorder(RunJournal& journal);
 
   std::optional<ScoreRow> recall(int evaluation, std::uint64_t fingerprint) override;
-  void commit(int generation, std::span<const JournalEntry> entries, const Counts& counts) override;
+  void commit(int generation, std::span<const JournalEntry> entries, const Counts& counts,
+              std::span<const int> front) override;
 
   // The front and the shortlist of a search that has ended.
   void record(const SearchResult& result);
+  void record(const Candidate& candidate, const Baseline& baseline);
 
  private:
   RunJournal& journal_;
+  double earlier_seconds_ = 0;  // of search, in earlier sessions
+  Clock clock_;
 };
 
 // "latency" -> count and smallest value, "cannot be built: ..." -> count.

@@ -13,6 +13,7 @@
 #include "network_evaluator.hpp"
 #include "rank_weights.hpp"
 #include "run_recorder.hpp"
+#include "run_session.hpp"
 #include "score_service.hpp"
 #include "shortlist.hpp"
 #include "terminal.hpp"
@@ -167,37 +168,38 @@ std::string_view reason_text(StopReason reason) {
   throw InternalError("a search ended for an unknown reason");
 }
 
-int run(const Arguments& arguments) {
-  const InterruptGuard guard;
-  const Output output(arguments);
+// What a run is about, read and checked before there is a journal.
+struct Task {
+  Space space;
+  Ranking ranking = {};
+  std::optional<Estimator> estimator = {};
+  SearchSettings settings = {};
+  TrainOptions training = {};
+  std::optional<Dataset> dataset = {};
+  std::string models = {};  // folder for trained networks; empty: they are not kept
+};
+
+Task task_of(const Arguments& arguments, bool quiet) {
   if (arguments.positionals().empty())
     throw InputError("assay search: name a space file. See: assay search --help");
-  const Space space = Space::load(arguments.positionals()[0]);
-  const Ranking ranking = ranking_of(arguments, &space, output.quiet());
-  const auto estimator = make_estimator(arguments, [&] { return sample_networks(space, 300); });
-  const SearchSettings settings = settings_of(arguments, space, estimator.has_value());
-  const TrainOptions training = train_options(arguments);
+  Task task{.space = Space::load(arguments.positionals()[0])};
+  task.ranking = ranking_of(arguments, &task.space, quiet);
+  task.estimator = make_estimator(arguments, [&] { return sample_networks(task.space, 300); });
+  task.settings = settings_of(arguments, task.space, task.estimator.has_value());
+  task.training = train_options(arguments);
   // A data set that is missing must not be found out after the search.
-  std::optional<Dataset> dataset;
-  if (const auto name = arguments.text("train")) dataset = load_dataset(*name);
-  const std::string models = arguments.text("save-models").value_or("");
-  if (!models.empty() && !dataset)
+  if (const auto name = arguments.text("train")) task.dataset = load_dataset(*name);
+  task.models = arguments.text("save-models").value_or("");
+  if (!task.models.empty() && !task.dataset)
     throw InputError("assay search: --save-models keeps trained networks. Add --train DATASET.");
-  if (!models.empty()) require_onnx();
+  if (!task.models.empty()) require_onnx();
+  return task;
+}
 
-  const RunIdentity identity = identity_of(settings, ranking, space, estimator);
-  const std::string path = run_path(arguments, space);
-  if (!arguments.flag("resume") && fs::exists(path)) {
-    throw InputError(fmt::format(
-        "{}: the file exists already. Continue that run with --resume, or name another file with --run FILE.",
-        path));
-  }
-  RunJournal journal =
-      arguments.flag("resume") ? RunJournal::resume(path, identity) : RunJournal::create(path, identity);
-  if (!output.quiet()) {
-    note(fmt::format("{}: {} candidates. Journal: {}", space.name(), space.size().digits, path));
-  }
-
+// The search and the training, journalled; the exit code.
+int run(const Task& task, const Arguments& arguments, const Output& output, const InterruptGuard& guard,
+        RunJournal& journal, RunSession& session) {
+  const auto& [space, ranking, estimator, settings, training, dataset, models] = task;
   ScoreService service(ranking.settings, worker_count(arguments), worker_memory(arguments),
                        cache_path(arguments), output.quiet());
   NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, service, ranking.terms,
@@ -211,19 +213,7 @@ int run(const Arguments& arguments) {
                 progress_text(p, settings, clock.seconds()));
     }
   };
-  const SearchResult result = [&] {
-    try {
-      return run_search(space, evaluator, settings, {&recorder, progress, guard.token()});
-    } catch (const InputError&) {
-      // A run without one evaluation is nothing to continue; its journal would only be in the way of the next
-      // try.
-      if (!arguments.flag("resume") && journal.evaluation_count() == 0) {
-        journal.close();
-        fs::remove(path);
-      }
-      throw;
-    }
-  }();
+  const SearchResult result = run_search(space, evaluator, settings, {&recorder, progress, guard.token()});
   line.clear();
   recorder.record(result);
   if (!output.quiet()) {
@@ -245,30 +235,59 @@ int run(const Arguments& arguments) {
   }
 
   std::optional<Baseline> baseline;
-  if (!settings.initial.empty() && result.cohort.size() > 0)
+  if (!settings.initial.empty() && result.cohort.size() > 0) {
     baseline = evaluate_baseline(settings.initial[0], evaluator, result.cohort);
+    recorder.record(settings.initial[0], *baseline);
+  }
   Shortlist shortlist(space, settings.front_metric, result, ranking.settings.scores,
                       baseline ? &settings.initial[0] : nullptr, baseline ? &*baseline : nullptr);
   if (result.reason == StopReason::stopped) {
-    journal.set_state("stopped", "interrupted during the search");
+    session.end("stopped", "interrupted during the search");
     shortlist.write(output);
-    if (!output.quiet()) note(fmt::format("Continue with the same command and --run {} --resume.", path));
+    if (!output.quiet())
+      note(fmt::format("Continue with the same command and --run {} --resume.", journal.path()));
     return 130;
   }
   if (dataset) {
     if (output.format() == Format::table) shortlist.write_table(output);
     shortlist.train(*dataset, training, journal, models, output.quiet());
     if (InterruptGuard::requested()) {
-      journal.set_state("stopped", "interrupted during training");
+      session.end("stopped", "interrupted during training");
       shortlist.write(output);
-      if (!output.quiet()) note(fmt::format("Continue with the same command and --run {} --resume.", path));
+      if (!output.quiet())
+        note(fmt::format("Continue with the same command and --run {} --resume.", journal.path()));
       return 130;
     }
   }
-  journal.set_state("finished", "");
+  session.end("finished", "");
   journal.close();
   shortlist.write(output);
   return 0;
+}
+
+int run(const Arguments& arguments) {
+  const InterruptGuard guard;
+  const Output output(arguments);
+  const Task task = task_of(arguments, output.quiet());
+  const bool resume = arguments.flag("resume");
+  const RunIdentity identity = identity_of(task.settings, task.ranking, task.space, task.estimator);
+  const std::string path = run_path(arguments, task.space);
+  if (!resume && fs::exists(path)) {
+    throw InputError(fmt::format(
+        "{}: the file exists already. Continue that run with --resume, or name another file with --run FILE.",
+        path));
+  }
+  RunJournal journal = resume ? RunJournal::resume(path, identity) : RunJournal::create(path, identity);
+  if (!output.quiet()) {
+    note(fmt::format("{}: {} candidates. Journal: {}", task.space.name(), task.space.size().digits, path));
+  }
+  RunSession session(journal, arguments, !resume);
+  try {
+    return run(task, arguments, output, guard, journal, session);
+  } catch (const std::exception& error) {
+    session.fail(error.what());
+    throw;
+  }
 }
 
 }  // namespace

@@ -273,8 +273,9 @@ bool Run::score() {
     }
   }
   pending_.clear();
-  if (hooks_.journal != nullptr && !entries.empty()) hooks_.journal->commit(generation_, entries, counts_);
   update_standing();
+  if (hooks_.journal != nullptr && !entries.empty())
+    hooks_.journal->commit(generation_, entries, counts_, front_);
   strategy_->tell(told, standing());
   report();
   return reason_ != StopReason::stopped;

@@ -1,6 +1,7 @@
 #include "database.hpp"
 
 #include "assay/base/error.hpp"
+#include "assay/store/run_journal.hpp"
 
 #include <new>
 
@@ -8,6 +9,10 @@
 #include <sqlite3.h>
 
 namespace assay {
+
+std::string journal_library() {
+  return fmt::format("SQLite {}", sqlite3_libversion());
+}
 
 bool is_busy(const SQLite::Exception& error) {
   return error.getErrorCode() == SQLITE_BUSY || error.getErrorCode() == SQLITE_LOCKED;

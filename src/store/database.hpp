@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -50,15 +51,18 @@ class Query {
     return *this;
   }
 
-  void run() {
+  // How many rows it changed.
+  int run() {
+    int changed = 0;
     try {
-      statement_.exec();
+      changed = statement_.exec();
     } catch (const SQLite::Exception&) {  // leaves nothing open that would hinder the rollback
       statement_.tryReset();
       bound_ = 0;
       throw;
     }
     reset();
+    return changed;
   }
   // False after the last row.
   bool next() { return statement_.executeStep(); }
@@ -68,6 +72,10 @@ class Query {
   }
 
   std::int64_t integer(int column) const { return statement_.getColumn(column).getInt64(); }
+  std::optional<std::int64_t> optional_integer(int column) const {
+    const SQLite::Column value = statement_.getColumn(column);
+    return value.isNull() ? std::nullopt : std::optional<std::int64_t>(value.getInt64());
+  }
   double number(int column) const {  // NULL becomes NaN
     const SQLite::Column value = statement_.getColumn(column);
     return value.isNull() ? std::numeric_limits<double>::quiet_NaN() : value.getDouble();

@@ -29,35 +29,38 @@ std::string all_columns(const std::vector<std::string>& scores) {
   return columns;
 }
 
-std::string select_sql(const std::vector<std::string>& scores, const std::string& condition) {
-  return fmt::format("SELECT {} FROM evaluations {}", all_columns(scores), condition);
+std::string select_sql(const std::string& table, const std::vector<std::string>& scores,
+                       const std::string& condition) {
+  return fmt::format("SELECT {} FROM {} {}", all_columns(scores), table, condition);
 }
 
-std::string insert_sql(const std::vector<std::string>& scores) {
+std::string insert_sql(const std::string& table, const std::vector<std::string>& scores) {
   std::string places = "?";
   for (std::size_t i = 1; i < fixed_column_count + scores.size(); ++i) places += ", ?";
-  return fmt::format("INSERT INTO evaluations ({}) VALUES ({})", all_columns(scores), places);
+  return fmt::format("INSERT INTO {} ({}) VALUES ({})", table, all_columns(scores), places);
 }
 
 }  // namespace
 
-void EvaluationTable::create(SQLite::Database& database, const std::vector<std::string>& scores) {
-  std::string sql = R"(
-    CREATE TABLE evaluations (
+std::string EvaluationTable::create_sql(const std::string& table, const std::vector<std::string>& scores) {
+  std::string sql = fmt::format(R"(
+    CREATE TABLE {} (
       evaluation INTEGER PRIMARY KEY, generation INTEGER NOT NULL, fingerprint INTEGER NOT NULL,
       choices BLOB NOT NULL, params INTEGER NOT NULL, macs INTEGER NOT NULL, peak_memory_bytes INTEGER NOT NULL,
       latency_ms REAL, latency_low_ms REAL, latency_high_ms REAL, extrapolated INTEGER NOT NULL,
-      status TEXT NOT NULL, seconds REAL NOT NULL)";
+      status TEXT NOT NULL, seconds REAL NOT NULL)",
+                                table);
   for (const std::string& score : scores) sql += ", " + score_column(score) + " REAL";
-  database.exec(sql + ");");
+  return sql + ");";
 }
 
 EvaluationTable::EvaluationTable(SQLite::Database& database, const RunIdentity& identity,
-                                 const std::string& path)
+                                 const std::string& path, std::string table)
     : database_(database),
       identity_(identity),
       path_(path),
-      select_one_(database, select_sql(identity.scores, "WHERE evaluation = ?")) {
+      table_(std::move(table)),
+      select_one_(database, select_sql(table_, identity.scores, "WHERE evaluation = ?")) {
   for (const JournalDecision& decision : identity.decisions) {
     if (decision.options.size() > 256) choice_bytes_ = 2;
   }
@@ -68,7 +71,7 @@ void EvaluationTable::insert(const EvaluationRow& row) {
   if (good && row.scores.size() != identity_.scores.size()) {
     throw InternalError("An evaluation has another number of scores than its journal.");
   }
-  if (!insert_) insert_.emplace(database_, insert_sql(identity_.scores));
+  if (!insert_) insert_.emplace(database_, insert_sql(table_, identity_.scores));
   Query& query = *insert_;
   query.with(row.evaluation).with(row.generation).with(std::bit_cast<std::int64_t>(row.fingerprint));
   query.with_blob(pack(row.choices)).with(row.params).with(row.macs).with(row.peak_memory_bytes);
@@ -92,7 +95,7 @@ std::optional<EvaluationRow> EvaluationTable::find(std::int64_t evaluation) {
 }
 
 void EvaluationTable::for_each(const std::function<bool(const EvaluationRow&)>& visit) {
-  Query query(database_, select_sql(identity_.scores, "ORDER BY evaluation"));
+  Query query(database_, select_sql(table_, identity_.scores, "ORDER BY evaluation"));
   while (query.next()) {
     if (!visit(read(query))) return;
   }

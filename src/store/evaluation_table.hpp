@@ -16,10 +16,11 @@ namespace assay {
 
 class EvaluationTable {
  public:
-  static void create(SQLite::Database& database, const std::vector<std::string>& scores);
+  static std::string create_sql(const std::string& table, const std::vector<std::string>& scores);
 
-  // All three must outlive the table; `path` is for messages.
-  EvaluationTable(SQLite::Database& database, const RunIdentity& identity, const std::string& path);
+  // All but the name must outlive the object; `path` is for messages.
+  EvaluationTable(SQLite::Database& database, const RunIdentity& identity, const std::string& path,
+                  std::string table = "evaluations");
 
   void insert(const EvaluationRow& row);
   std::optional<EvaluationRow> find(std::int64_t evaluation);
@@ -36,6 +37,7 @@ class EvaluationTable {
   SQLite::Database& database_;
   const RunIdentity& identity_;
   const std::string& path_;
+  std::string table_;
   std::size_t choice_bytes_ = 1;
   // Prepared once: they run for each candidate.
   Query select_one_;

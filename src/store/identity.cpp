@@ -80,6 +80,7 @@ void write_identity(SQLite::Database& database, const RunIdentity& identity) {
   write_value(database, "accelerator_name", identity.accelerator_name);
   write_value(database, "accelerator_text", identity.accelerator_text);
   write_value(database, "accelerator_fingerprint", hex(identity.accelerator_fingerprint));
+  write_value(database, "estimator", identity.estimator_json);
   write_value(database, "scores", json(identity.scores).dump());
 }
 
@@ -94,6 +95,7 @@ RunIdentity read_identity(SQLite::Database& database, const std::string& path) {
   identity.accelerator_name = read_value(database, "accelerator_name");
   identity.accelerator_text = read_value(database, "accelerator_text");
   identity.accelerator_fingerprint = read_number(database, "accelerator_fingerprint", 16, path);
+  identity.estimator_json = read_value(database, "estimator");
   try {
     if (!json::parse(identity.settings_json).is_object()) throw_damaged(path, "its settings are no object");
     identity.scores = json::parse(read_value(database, "scores")).get<std::vector<std::string>>();

@@ -29,6 +29,16 @@ bool is_still_there(int descriptor, const std::string& path) {
          locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
 }
 
+// is_held() of another process may hold the lock for a moment: that must not keep a run from starting.
+bool lock(int descriptor) {
+  constexpr int tries = 5;
+  for (int i = 1;; ++i) {
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
+    if (errno != EWOULDBLOCK || i == tries) return false;
+    usleep(10'000);
+  }
+}
+
 }  // namespace
 
 LockFile::LockFile(const std::string& path) : path_(path + ".lock") {
@@ -40,13 +50,13 @@ LockFile::LockFile(const std::string& path) : path_(path + ".lock") {
           "you may write to.",
           path, std::strerror(errno)));
     }
-    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock(descriptor_)) {
       const bool held = errno == EWOULDBLOCK;
       const std::string reason = held ? holder_of(descriptor_) : std::strerror(errno);
       close(descriptor_);
       throw InputError(
-          held ? fmt::format("The run journal {} is being written by {}. Wait for it or stop it first.",
-                             path, reason)
+          held ? fmt::format("The run journal {} is being written by {}. Wait for it or stop it first.", path,
+                             reason)
                : fmt::format("The run journal {} cannot be locked: {}. Choose a place on another file "
                              "system.",
                              path, reason));
@@ -57,6 +67,20 @@ LockFile::LockFile(const std::string& path) : path_(path + ".lock") {
   // Who holds the lock is a help in the message above, no more; a full disk may cut it off.
   const std::string process = std::to_string(getpid());
   if (ftruncate(descriptor_, 0) == 0) (void)!pwrite(descriptor_, process.data(), process.size(), 0);
+}
+
+bool LockFile::is_held(const std::string& path) {
+  const std::string name = path + ".lock";
+  const int descriptor = open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    if (errno == ENOENT) return false;
+    throw InputError(fmt::format(
+        "Whether the run journal {} is in use cannot be told: {}: {}. Ask for the right to read it.", path,
+        name, std::strerror(errno)));
+  }
+  const bool held = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(descriptor);
+  return held;
 }
 
 LockFile::~LockFile() {

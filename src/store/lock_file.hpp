@@ -15,6 +15,8 @@ class LockFile {
   explicit LockFile(const std::string& path);
   // Releases and removes the lock file.
   ~LockFile();
+  // Whether anybody holds the lock of `path`.
+  static bool is_held(const std::string& path);
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
 

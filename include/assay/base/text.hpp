@@ -22,6 +22,9 @@ std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string join(std::span<const std::string> parts, std::string_view separator);
 
+// As one word of a POSIX shell's command: 'my space.toml', --seed, 'it'\''s'.
+std::string shell_quoted(std::string_view text);
+
 // Strict numbers: the whole text must be one number; nullopt otherwise. Doubles must be finite.
 std::optional<std::int64_t> parse_integer(std::string_view text);
 std::optional<double> parse_number(std::string_view text);

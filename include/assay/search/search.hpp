@@ -47,10 +47,11 @@ class Journal {
   // What an earlier part of the same run found for this evaluation; nullopt when it did not get that far.
   // Must throw InputError when the journal holds another fingerprint there.
   virtual std::optional<ScoreRow> recall(int evaluation, std::uint64_t fingerprint) = 0;
-  // Called once a generation with what was newly scored (never with nothing), before the strategy learns of
-  // it. A generation cut short by a stop request is committed in part, and its rest under the same number on
-  // resume.
-  virtual void commit(int generation, std::span<const JournalEntry> entries, const Counts& counts) = 0;
+  // Called once a generation with what was newly scored (never with nothing) and the Pareto front as it stands
+  // with it, before the strategy learns of it. A generation cut short by a stop request is committed in part,
+  // and its rest under the same number on resume.
+  virtual void commit(int generation, std::span<const JournalEntry> entries, const Counts& counts,
+                      std::span<const int> front) = 0;
 };
 
 struct Progress {

@@ -38,6 +38,9 @@ struct RunIdentity {
   std::string accelerator_name;  // empty without an accelerator
   std::string accelerator_text;
   std::uint64_t accelerator_fingerprint = 0;
+  // The estimator's file: with it a report explains latencies without any other file. Two runs are compared
+  // by its hash, which stands in the settings.
+  std::string estimator_json;
   std::vector<std::string> scores;  // score names
 };
 
@@ -65,6 +68,28 @@ struct GenerationRow {
   std::int64_t duplicates = 0;
   std::int64_t evaluated = 0;
   std::int64_t failed = 0;
+  double seconds = 0;  // of search, earlier sessions included; for reports only
+};
+
+// A time on the Pareto front: the archive of the run. Fronts are by the rank scores of their time.
+struct ArchiveRow {
+  std::int64_t evaluation = 0;
+  std::int64_t since = 0;              // generation at whose end it was on the front
+  std::optional<std::int64_t> before;  // the first later generation at whose end it was not; none: it stayed
+};
+
+// One process's work on the run. The times and machines of a run are for reports: they decide nothing.
+struct SessionRow {
+  std::string started_utc;  // filled in by the journal
+  double seconds = 0;       // up to the last write
+  std::string command;      // as a shell takes it
+  std::string assay_version;
+  std::string libraries;  // "oneDNN 2.6.3, SQLite 3.40.1 ..."
+  std::string isa;        // "AVX-512"
+  std::string hardware;   // processor's model
+  int workers = 0;
+  // Empty while it runs, and for ever when it was killed; else "finished", "stopped" or a failure's message.
+  std::string end;
 };
 
 // Reason ("latency", "cannot be built: ...") -> how many, and the smallest value seen where the reason is a
@@ -78,6 +103,12 @@ using Rejections = std::map<std::string, Rejection>;
 struct ResultRow {
   std::int64_t evaluation = 0;
   double rank_score = 0;
+};
+
+// The network that results are compared with. Its `evaluation` is -1: it need not meet the budget.
+struct BaselineRow {
+  EvaluationRow row;
+  double rank_score = std::numeric_limits<double>::quiet_NaN();  // among the evaluated
 };
 
 struct EpochRow {
@@ -104,10 +135,12 @@ class RunJournal {
  public:
   // A new journal. Throws InputError when the file exists already (remedy: resume, or another name).
   static RunJournal create(const std::string& path, const RunIdentity& identity);
-  // Continues a journal. Throws InputError when it is missing, of another identity (naming what differs), in
-  // use by another process, damaged, or no journal at all.
+  // Continues a journal; one of an earlier format is brought to this version's. Throws InputError when it is
+  // missing, of another identity (naming what differs), in use by another process, damaged, or no journal at
+  // all.
   static RunJournal resume(const std::string& path, const RunIdentity& identity);
-  // For reports: works on finished, running and killed runs.
+  // For reports: works on finished, running and killed runs, and on journals of earlier formats. Changes
+  // nothing.
   static RunJournal open_to_read(const std::string& path);
 
   RunJournal(RunJournal&&) noexcept;
@@ -119,12 +152,19 @@ class RunJournal {
 
   // Writing. Each call is one transaction.
 
-  // New evaluations, counters of the generation, and all rejections so far.
+  // New evaluations, counters of the generation, all rejections so far, and the evaluations on the front at
+  // the generation's end.
   void commit_generation(std::span<const EvaluationRow> evaluations, const GenerationRow& generation,
-                         const Rejections& rejections);
+                         const Rejections& rejections, std::span<const std::int64_t> front);
   // Final front (by ascending cost) and shortlist (best first); replaces earlier ones.
   void record_results(std::span<const ResultRow> front, std::span<const ResultRow> shortlist);
-  // How far the run got: "running" (after create and resume), "stopped", "finished", with a line for people.
+  void record_baseline(const BaselineRow& baseline);
+  // Once per process, after create or resume.
+  void begin_session(const SessionRow& session);
+  // How long the session has lasted, and how it ended; every commit_generation keeps the former up to date.
+  void end_session(std::string_view end);
+  // How far the run got: "running" (after create and resume), "stopped", "finished", "failed", with a line for
+  // people.
   void set_state(std::string_view state, std::string_view note);
   // Training goes epoch by epoch; an epoch recorded again replaces the old row.
   void record_epoch(std::int64_t evaluation, const EpochRow& epoch);
@@ -140,11 +180,18 @@ class RunJournal {
   // In order of evaluation, until `visit` returns false; constant memory.
   void for_each_evaluation(const std::function<bool(const EvaluationRow&)>& visit) const;
   std::vector<GenerationRow> generations() const;
+  std::vector<ArchiveRow> archive() const;  // by `since`, then evaluation
+  std::optional<BaselineRow> baseline() const;
+  std::vector<SessionRow> sessions() const;
+  // Whether a process has the run open for writing.
+  bool in_use() const;
   Rejections rejections() const;
   std::vector<ResultRow> front() const;
   std::vector<ResultRow> shortlist() const;
   std::vector<TrainingRow> trainings() const;
   std::string state() const;
+  // state(), but "killed" where that says "running" and nobody has the run open for writing.
+  std::string shown_state() const;
   std::string state_note() const;
   std::string created_utc() const;
 
@@ -158,6 +205,9 @@ class RunJournal {
   explicit RunJournal(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
+
+// "SQLite 3.40.1": for reports.
+std::string journal_library();
 
 // "stage1.kernel=3 stage1.depth=2".
 std::string candidate_text(std::span<const JournalDecision> decisions,

@@ -1,0 +1,68 @@
+#include "run_session.hpp"
+
+#include "assay/base/text.hpp"
+#include "assay/runtime/runtime.hpp"
+
+#include "common.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+namespace {
+
+// "AMD EPYC 9B14"; empty where the system does not say.
+std::string processor_model() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    const std::size_t colon = line.find(':');
+    if (line.starts_with("model name") && colon != std::string::npos)
+      return std::string(trim(std::string_view(line).substr(colon + 1)));
+  }
+  return "";
+}
+
+SessionRow session_of(const Arguments& arguments) {
+  const std::string runtime = runtime_description();  // "oneDNN 2.6.3, avx512_core_amx"
+  const std::size_t comma = runtime.find(", ");
+  const int workers = worker_count(arguments);
+  SessionRow session;
+  session.command = arguments.command_line();
+  session.assay_version = assay_version;
+  session.libraries = fmt::format("{}, {}", runtime.substr(0, comma), journal_library());
+  session.isa = comma == std::string::npos ? "" : runtime.substr(comma + 2);
+  session.hardware = processor_model();
+  session.workers = workers > 0 ? workers : static_cast<int>(std::thread::hardware_concurrency());
+  return session;
+}
+
+}  // namespace
+
+RunSession::RunSession(RunJournal& journal, const Arguments& arguments, bool is_new)
+    : journal_(journal), is_new_(is_new) {
+  journal_.begin_session(session_of(arguments));
+}
+
+void RunSession::end(std::string_view state, std::string_view note) {
+  journal_.end_session(state);
+  journal_.set_state(state, note);
+}
+
+void RunSession::fail(const std::string& message) noexcept {
+  try {
+    if (is_new_ && journal_.evaluation_count() == 0) {
+      journal_.close();
+      std::filesystem::remove(journal_.path());
+      return;
+    }
+    journal_.end_session("failed: " + message);
+    journal_.set_state("failed", message);
+  } catch (const std::exception&) {
+    // What ended the run may be what keeps the journal from being written; that is what the user is told of.
+  }
+}
+
+}  // namespace assay::cli

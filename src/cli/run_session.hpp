@@ -1,0 +1,30 @@
+// One process's work on a run, as its journal tells it: where and with what it ran, and how it ended.
+#pragma once
+
+#include "assay/store/run_journal.hpp"
+
+#include "arguments.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace assay::cli {
+
+class RunSession {
+ public:
+  // Begins. `is_new`: the journal was created for this session.
+  RunSession(RunJournal& journal, const Arguments& arguments, bool is_new);
+
+  // state: "finished" or "stopped".
+  void end(std::string_view state, std::string_view note);
+  // After an error, which the caller passes on: as much of it as the journal can still take. The journal of a
+  // new run without one evaluation is removed: it is nothing to continue, and would only be in the way of the
+  // next try.
+  void fail(const std::string& message) noexcept;
+
+ private:
+  RunJournal& journal_;
+  bool is_new_;
+};
+
+}  // namespace assay::cli

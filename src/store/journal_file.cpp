@@ -1,0 +1,92 @@
+#include "journal_file.hpp"
+
+#include "identity.hpp"
+#include "schema.hpp"
+
+#include <ctime>
+
+namespace assay {
+namespace {
+
+constexpr int busy_timeout_ms = 5000;
+
+}  // namespace
+
+std::string utc_now() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc)};
+}
+
+RunJournal::Implementation::Writing::Writing(SQLite::Database& database)
+    : archive(database),
+      generation(database,
+                 "INSERT OR REPLACE INTO generations (generation, proposed, duplicates, evaluated, failed, "
+                 "seconds) VALUES (?, ?, ?, ?, ?, ?)"),
+      rejection(database, "INSERT OR REPLACE INTO rejections (reason, count, smallest) VALUES (?, ?, ?)"),
+      session_seconds(database, "UPDATE sessions SET seconds = ? WHERE session = ?") {}
+
+// SQLite itself needs to write even for reports: it rolls back what a killed process left half done.
+void RunJournal::Implementation::open() {
+  guarded(path, [&] {
+    database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE, busy_timeout_ms);
+    check_schema(*database, path);
+    identity = read_identity(*database, path);
+    if (!lock) {
+      stand_in(*database, identity.scores);
+      database->exec("PRAGMA query_only = ON");
+    }
+    evaluations = std::make_unique<EvaluationTable>(*database, identity, path);
+  });
+}
+
+void RunJournal::Implementation::check_content() const {
+  guarded(path, [&] {
+    Query check(*database, "PRAGMA quick_check(1)");
+    const std::string verdict = check.next() ? check.text(0) : "no answer";
+    if (verdict != "ok") throw_damaged(path, verdict);
+    evaluations->check_complete();
+  });
+}
+
+void RunJournal::Implementation::prepare_to_write(const RunIdentity& wanted) {
+  guarded(path, [&] {
+    database->exec("PRAGMA journal_mode = WAL");
+    database->exec("PRAGMA synchronous = NORMAL");
+    SQLite::Transaction transaction(*database, SQLite::TransactionBehavior::IMMEDIATE);
+    migrate(*database, identity.scores);
+    if (identity.estimator_json.empty() && !wanted.estimator_json.empty()) {  // an earlier format kept none
+      identity.estimator_json = wanted.estimator_json;
+      write_value(*database, "estimator", identity.estimator_json);
+    }
+    transaction.commit();
+    writing = std::make_unique<Writing>(*database);
+  });
+}
+
+void RunJournal::Implementation::touch_session() {
+  const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - session_start;
+  writing->session_seconds.with(lasted.count()).with(*session).run();
+}
+
+void RunJournal::Implementation::close() {
+  if (!database) return;
+  writing.reset();
+  evaluations.reset();
+  if (lock) {
+    guarded(path, [&] {
+      // Copies the -wal file into the journal; a reader at work keeps the mode as it is.
+      try {
+        database->exec("PRAGMA journal_mode = DELETE");
+      } catch (const SQLite::Exception& error) {
+        if (!is_busy(error)) throw;
+      }
+    });
+  }
+  database.reset();
+  lock.reset();
+}
+
+}  // namespace assay
