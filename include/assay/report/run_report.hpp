@@ -144,8 +144,16 @@ struct RunReport {
   std::vector<std::string> notes;  // sentences on what is missing here and why
 };
 
-// One JSON object, with keys as above (snake_case member names, enums as text, no value as null).
+// One JSON object, one line per key, with keys as above (snake_case member names, no value as null), but:
+// - "settings" holds the object of settings_json; "budgets" is an object.
+// - "candidates" has an array per member instead of an object per candidate, so that ten thousand of them take
+//   little more than a megabyte: "count", "evaluation", "choices", "rank_score", ...; "extrapolated" is 0 or 1,
+//   and "scores" an array per score's name. Choices are one text per candidate with "choice_width" digits in
+//   base 36 per decision. Of latencies and rank scores 7 significant digits are kept here, of scores 6, of
+//   seconds 3; shortlist and baseline have all digits.
 std::string to_json(const RunReport& report);
+// An explained network as it stands in that object.
+std::string to_json(const NetworkExplanation& explanation);
 // One self-contained page that needs no network.
 std::string to_html(const RunReport& report);
 // For a terminal of `width` columns (0: any).

@@ -1,0 +1,54 @@
+#include "report_output.hpp"
+
+#include "assay/base/error.hpp"
+#include "assay/base/file.hpp"
+#include "assay/base/text.hpp"
+
+#include "terminal.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace assay::cli {
+
+ReportFormat report_format(const std::string& command, const std::optional<std::string>& name,
+                           const std::string& path) {
+  static const std::vector<std::string> names = {"table", "html", "markdown", "csv", "json"};
+  if (!name) {
+    const auto ends = [&](const char* ending) { return path.ends_with(ending); };
+    if (ends(".html") || ends(".htm")) return ReportFormat::html;
+    if (ends(".md") || ends(".markdown")) return ReportFormat::markdown;
+    if (ends(".csv")) return ReportFormat::csv;
+    return ends(".json") ? ReportFormat::json : ReportFormat::table;
+  }
+  const auto found = std::ranges::find(names, *name);
+  if (found == names.end())
+    throw InputError(fmt::format("{}: --format is \"{}\".{}", command, *name, suggestion(*name, names)));
+  return static_cast<ReportFormat>(found - names.begin());
+}
+
+void write_report(const RunReport& report, ReportFormat format, const std::string& path) {
+  OutputFile file(path);
+  switch (format) {
+    case ReportFormat::table:
+      file.write(to_text(report, path == "-" ? terminal_width() : 0, path == "-" && use_colour()));
+      break;
+    case ReportFormat::html:
+      file.write(to_html(report));
+      break;
+    case ReportFormat::markdown:
+      file.write(to_markdown(report));
+      break;
+    case ReportFormat::csv:
+      file.write(to_csv(report));
+      break;
+    case ReportFormat::json:
+      file.write(to_json(report));
+      break;
+  }
+  file.close();
+}
+
+}  // namespace assay::cli
