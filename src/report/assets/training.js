@@ -1,0 +1,59 @@
+// Score against what training gave, and the curves of training.
+
+const trained_networks = networks.filter((n) => n.training);
+const marks = ["circle", "rect", "triangle", "roundRect", "pin", "arrow"];
+
+function networkColor(network) {
+  const t = theme(), colors = [t.blue, t.green, t.pink, t.amber, t.sky, t.muted];
+  return network === baseline ? t.orange : colors[(network.position - 1) % colors.length];
+}
+const networkMark = (network) => network === baseline ? "diamond" : marks[(network.position - 1) % marks.length];
+
+function accuracyOption(node) {
+  const t = theme();
+  const points = trained_networks.filter((n) => trained(n) && isNumber(n.candidate.rank_score));
+  return {
+    grid: {left: 62, right: 46, top: 34, bottom: 48},
+    title: {text: "test accuracy against rank score", left: 0, top: 2, textStyle: {color: t.ink, fontSize: 13, fontWeight: 600}},
+    tooltip: tooltip((p) => { const n = network_of.get(p.value[2]);
+      return tip(nameOf(n), [["test accuracy", accuracy(n.training.test_accuracy)], ["rank score", score(n.candidate.rank_score)], ["latency", milliseconds(n.candidate.latency_ms)], ["training", duration(n.training.seconds)]]); }),
+    xAxis: axis("rank score", {type: "value", scale: true, axisLabel: {color: t.muted, hideOverlap: true, formatter: (v) => significant(v)}}),
+    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, formatter: (v) => accuracy(v)}}),
+    series: [{type: "scatter", symbolSize: 13, clip: false,
+      data: points.map((n) => ({value: [n.candidate.rank_score, n.training.test_accuracy, n.candidate.evaluation], symbol: networkMark(n), itemStyle: {color: networkColor(n), borderColor: t.surface, borderWidth: 1}})),
+      label: {show: true, position: "right", color: t.ink, fontSize: 12, formatter: (p) => nameOf(network_of.get(p.value[2]))}, labelLayout: {moveOverlap: "shiftY"}}],
+  };
+}
+
+function curvesOption(node) {
+  const t = theme(), with_curve = trained_networks.filter((n) => n.training.epochs.length > 0);
+  const by_accuracy = with_curve.some((n) => n.training.epochs.some((e) => isNumber(e.test_accuracy)));
+  const key = by_accuracy ? "test_accuracy" : "train_loss", text = by_accuracy ? accuracy : significant;
+  return {
+    grid: {left: 62, right: 18, top: 34, bottom: 76},
+    title: {text: by_accuracy ? "test accuracy by epoch" : "training loss by epoch", left: 0, top: 2, textStyle: {color: t.ink, fontSize: 13, fontWeight: 600}},
+    legend: {type: "scroll", bottom: 0, textStyle: {color: t.muted, fontSize: 12}, pageIconSize: 11, pageTextStyle: {color: t.muted}},
+    tooltip: tooltip((p) => { const epoch = with_curve[p.seriesIndex].training.epochs[p.dataIndex];
+      return tip(`${nameOf(with_curve[p.seriesIndex])}, epoch ${epoch.epoch}`, [["test accuracy", accuracy(epoch.test_accuracy)], ["training loss", significant(epoch.train_loss)], ["after", duration(epoch.seconds)]]); }),
+    xAxis: axis("epoch", {type: "value", minInterval: 1, scale: true, nameGap: 26, splitLine: {show: false}}),
+    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, formatter: (v) => text(v)}}),
+    series: with_curve.map((n) => ({name: nameOf(n), type: "line", symbol: networkMark(n), symbolSize: 7,
+      data: n.training.epochs.map((e) => [e.epoch, isNumber(e[key]) ? e[key] : null]),
+      lineStyle: {color: networkColor(n), width: 2, type: n === baseline ? "dashed" : "solid"}, itemStyle: {color: networkColor(n)}})),
+  };
+}
+
+function setUpTraining() {
+  if (trained_networks.length === 0) return leaveOut("training", "No network of this run has been trained: add --train DATASET to the search.");
+  const panel = (id) => element("div", {class: "plot", id});
+  const has_points = trained_networks.some((n) => trained(n) && isNumber(n.candidate.rank_score));
+  const has_curves = trained_networks.some((n) => n.training.epochs.length > 0);
+  byId("training-plots").append(...(has_points ? [panel("accuracy-plot")] : []), ...(has_curves ? [panel("curves-plot")] : []));
+  if (has_points) plot("accuracy-plot", accuracyOption, "Test accuracy against rank score", {click: (p) => openNetwork(network_of.get(p.value[2]).candidate)});
+  if (has_curves) plot("curves-plot", curvesOption, "Test accuracy by epoch");
+  const broken = trained_networks.filter((n) => n.training.status !== "");
+  const recipes = [...new Set(trained_networks.map((n) => n.training.recipe))];
+  byId("training-reading").textContent =
+    "Left: if the score is right, points rise to the right. Right: how each network learned; lines that still rise would gain from more epochs. " +
+    `Trained on ${listed(recipes)}.` + (broken.length > 0 ? ` Not trained to the end: ${listed(broken.map((n) => `${nameOf(n)} (${n.training.status})`))}.` : "");
+}
