@@ -114,15 +114,14 @@ class ToyEvaluator : public Evaluator {
   }
 
   // Sum over scores of log(rank / count).
-  std::vector<double> rank(std::span<const double> scores, std::size_t count) override {
+  std::vector<double> rank(std::size_t count, const Column& column) override {
     std::vector<double> total(count, 0.0);
-    const std::size_t width = names_.size();
-    for (std::size_t s = 0; s < width; ++s) {
+    for (std::size_t s = 0; s < names_.size(); ++s) {
+      const std::vector<double> scores = column(s);
       std::vector<std::size_t> order(count);
       std::iota(order.begin(), order.end(), std::size_t{0});
-      std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return scores[a * width + s] < scores[b * width + s];
-      });
+      std::stable_sort(order.begin(), order.end(),
+                       [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; });
       for (std::size_t r = 0; r < count; ++r) {
         total[order[r]] += std::log(static_cast<double>(r + 1) / static_cast<double>(count));
       }
@@ -155,6 +154,15 @@ class MemoryJournal : public Journal {
     generations.push_back(generation);
     committed_evaluations.push_back(counts.evaluated);
     fronts.emplace_back(front.begin(), front.end());
+  }
+
+  JournalEntry read(int evaluation) override { return entries.at(static_cast<std::size_t>(evaluation)); }
+  void read_scores(std::size_t score, std::span<double> values) override {
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = entries.at(i).row.scores.at(score);
+  }
+  void read_costs(Metric metric, std::span<double> values) override {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = metric_value(entries.at(i).gate.costs, metric);
   }
 
   std::vector<JournalEntry> entries;

@@ -221,16 +221,59 @@ TEST_CASE("front and shortlist are those of all good evaluations, also beyond th
   const Space space = toy_space(16, 5);
   ToyEvaluator evaluator(space);
   const SearchResult result = run_search(space, evaluator, settings_of(6000));
-  std::vector<double> scores;
-  for (int e = 0; e < 6000; ++e)
-    scores.insert(scores.end(), result.cohort.scores(e).begin(), result.cohort.scores(e).end());
-  CHECK(result.rank_scores == evaluator.rank(scores, 6000));
+  CHECK(result.rank_scores == evaluator.rank(6000, [&](std::size_t score) {
+    std::vector<double> values;
+    for (int e = 0; e < 6000; ++e) values.push_back(result.cohort.scores(e)[score]);
+    return values;
+  }));
   std::vector<Point> points;
   for (int e = 0; e < 6000; ++e)
     points.push_back(
         {result.rank_scores[static_cast<std::size_t>(e)], evaluator.latency_ms(result.cohort.candidate(e))});
   CHECK(result.front == pareto_front(points));
   CHECK(result.shortlist == choose_shortlist(points, 5));
+}
+
+TEST_CASE("a long run with a journal forgets what it need not look at, and ends the same") {
+  const Space space = toy_space(16, 5);
+  const auto evaluator = [&] {
+    ToyEvaluator fresh(space);
+    fresh.failing_in = 50;
+    return fresh;
+  };
+  SearchSettings settings = settings_of(20'000);
+  settings.generation = 200;
+  settings.shortlist = 20;
+  ToyEvaluator first = evaluator(), second = evaluator();
+  const SearchResult held = run_search(space, first, settings);
+  MemoryJournal journal;
+  std::size_t most = 0;
+  const auto watch = [&](const Progress& progress) { most = std::max(most, progress.cohort.held().size()); };
+  const SearchResult forgot = run_search(space, second, settings, {&journal, watch, {}});
+  CHECK(held.cohort.holds_all());
+  CHECK_FALSE(forgot.cohort.holds_all());
+  CHECK(most < 10'000);
+  CHECK(forgot.cohort.size() == 20'000);
+  CHECK(forgot.counts.failed == held.counts.failed);
+  CHECK(forgot.front == held.front);
+  CHECK(forgot.shortlist == held.shortlist);
+  for (int e = 0; e < 20'000; ++e) {
+    CHECK(forgot.cohort.good(e) == held.cohort.good(e));
+    const auto at = static_cast<std::size_t>(e);
+    if (held.cohort.good(e)) CHECK(forgot.rank_scores[at] == held.rank_scores[at]);
+  }
+  for (const auto* evaluations : {&forgot.front, &forgot.shortlist}) {
+    for (const int e : *evaluations) {
+      CHECK(forgot.cohort.candidate(e) == held.cohort.candidate(e));
+      CHECK(forgot.cohort.costs(e).latency_ms == held.cohort.costs(e).latency_ms);
+      CHECK(forgot.cohort.scores(e)[1] == held.cohort.scores(e)[1]);
+      CHECK(forgot.cohort.fingerprint(e) == held.cohort.fingerprint(e));
+    }
+  }
+  CHECK_THROWS_AS(forgot.cohort.candidate(1), InternalError);
+  const Candidate worst{std::vector<std::uint16_t>(16, 0)};
+  CHECK(evaluate_baseline(worst, first, held.cohort).rank_score ==
+        evaluate_baseline(worst, second, forgot.cohort, &journal).rank_score);
 }
 
 TEST_CASE("a run stopped at any moment and resumed ends like an uninterrupted one") {

@@ -38,11 +38,11 @@ std::size_t NetworkEvaluator::score(std::span<const Candidate> candidates, std::
   return leading;
 }
 
-std::vector<double> NetworkEvaluator::rank(std::span<const double> scores, std::size_t count) {
-  RankArchive archive(terms_, weights_);
-  const std::size_t width = terms_.size();
-  for (std::size_t i = 0; i < count; ++i) archive.add(scores.subspan(i * width, width));
-  return archive.scores();
+std::vector<double> NetworkEvaluator::rank(std::size_t count, const Column& column) {
+  std::vector<double> sums(count, 0.0);
+  for (std::size_t k = 0; k < terms_.size(); ++k)
+    add_rank_term(terms_[k], weights_.empty() ? 1 : weights_[k], column(k), sums);
+  return sums;
 }
 
 }  // namespace assay::cli

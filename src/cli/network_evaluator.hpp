@@ -24,7 +24,7 @@ class NetworkEvaluator final : public Evaluator {
   void gate(std::span<const Candidate> candidates, std::span<GateResult> results) override;
   std::size_t score(std::span<const Candidate> candidates, std::span<ScoreRow> rows,
                     std::stop_token stop) override;
-  std::vector<double> rank(std::span<const double> scores, std::size_t count) override;
+  std::vector<double> rank(std::size_t count, const Column& column) override;
 
  private:
   const Space& space_;

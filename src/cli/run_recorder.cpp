@@ -1,5 +1,7 @@
 #include "run_recorder.hpp"
 
+#include "assay/base/error.hpp"
+
 #include <cmath>
 
 namespace assay::cli {
@@ -22,6 +24,29 @@ EvaluationRow row_of(std::int64_t evaluation, std::int64_t generation, const Can
           .scores = row.scores,
           .status = row.status,
           .seconds = row.seconds};
+}
+
+GateResult gate_of(const EvaluationRow& row) {
+  return {.fingerprint = row.fingerprint,
+          .costs = {.params = row.params,
+                    .macs = row.macs,
+                    .peak_memory_bytes = row.peak_memory_bytes,
+                    .latency_ms = row.latency_ms,
+                    .latency_low_ms = row.latency_low_ms,
+                    .latency_high_ms = row.latency_high_ms,
+                    .extrapolated = row.extrapolated},
+          .failure = {}};
+}
+
+// Fills the values in order; the journal may hold more, of a longer run before.
+template <class ForEach>
+void fill(std::span<double> values, ForEach&& for_each) {
+  std::size_t filled = 0;
+  for_each([&](double value) {
+    if (filled < values.size()) values[filled++] = value;
+    return filled < values.size();
+  });
+  if (filled < values.size()) throw InternalError("A search reads back more than its journal holds.");
 }
 
 }  // namespace
@@ -51,6 +76,27 @@ void RunRecorder::commit(int generation, std::span<const JournalEntry> entries, 
                               .failed = counts.failed,
                               .seconds = earlier_seconds_ + clock_.seconds()},
                              rejections_of(counts), std::vector<std::int64_t>(front.begin(), front.end()));
+}
+
+JournalEntry RunRecorder::read(int evaluation) {
+  const auto row = journal_.evaluation(evaluation);
+  if (!row) throw InternalError("A search reads back more than its journal holds.");
+  return {.evaluation = evaluation,
+          .candidate = {.choices = row->choices},
+          .gate = gate_of(*row),
+          .row = {.scores = row->scores, .status = row->status, .seconds = row->seconds}};
+}
+
+void RunRecorder::read_scores(std::size_t score, std::span<double> values) {
+  fill(values, [&](const auto& visit) { journal_.for_each_score(score, visit); });
+}
+
+void RunRecorder::read_costs(Metric metric, std::span<double> values) {
+  const JournalCost cost = metric == Metric::params   ? JournalCost::params
+                           : metric == Metric::macs   ? JournalCost::macs
+                           : metric == Metric::memory ? JournalCost::peak_memory_bytes
+                                                      : JournalCost::latency_ms;
+  fill(values, [&](const auto& visit) { journal_.for_each_cost(cost, visit); });
 }
 
 void RunRecorder::record(const SearchResult& result) {

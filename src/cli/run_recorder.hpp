@@ -15,6 +15,9 @@ class RunRecorder final : public Journal {
   std::optional<ScoreRow> recall(int evaluation, std::uint64_t fingerprint) override;
   void commit(int generation, std::span<const JournalEntry> entries, const Counts& counts,
               std::span<const int> front) override;
+  JournalEntry read(int evaluation) override;
+  void read_scores(std::size_t score, std::span<double> values) override;
+  void read_costs(Metric metric, std::span<double> values) override;
 
   // The front and the shortlist of a search that has ended.
   void record(const SearchResult& result);

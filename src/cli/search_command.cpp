@@ -125,6 +125,7 @@ RunIdentity identity_of(const SearchSettings& settings, const Ranking& ranking, 
     identity.accelerator_name = estimator->accelerator().name;
     identity.accelerator_text = to_toml(estimator->accelerator());
     identity.accelerator_fingerprint = estimator->accelerator().fingerprint();
+    identity.estimator_json = estimator->to_json();
   }
   identity.scores = ranking.settings.scores;
   return identity;
@@ -236,7 +237,7 @@ int run(const Task& task, const Arguments& arguments, const Output& output, cons
 
   std::optional<Baseline> baseline;
   if (!settings.initial.empty() && result.cohort.size() > 0) {
-    baseline = evaluate_baseline(settings.initial[0], evaluator, result.cohort);
+    baseline = evaluate_baseline(settings.initial[0], evaluator, result.cohort, &recorder);
     recorder.record(settings.initial[0], *baseline);
   }
   Shortlist shortlist(space, settings.front_metric, result, ranking.settings.scores,

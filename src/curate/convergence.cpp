@@ -62,9 +62,7 @@ class CapacityEvaluator final : public Evaluator {
     return candidates.size();
   }
 
-  std::vector<double> rank(std::span<const double> scores, std::size_t count) override {
-    return {scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(count)};
-  }
+  std::vector<double> rank(std::size_t, const Column& column) override { return column(0); }
 
  private:
   std::vector<std::string> names_ = {"capacity"};

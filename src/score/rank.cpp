@@ -97,6 +97,23 @@ std::vector<double> RankArchive::percentiles_of(std::span<const double> values) 
   return result;
 }
 
+void add_rank_term(const RankTerm& term, double weight, std::vector<double> values, std::span<double> sums) {
+  if (values.size() != sums.size())
+    throw InternalError("A score has another number of rows than its cohort.");
+  for (double& value : values) value *= term.direction;
+  std::vector<double> ascending;
+  if (term.by_rank) {
+    ascending = values;
+    std::ranges::sort(ascending);
+  }
+  const auto n = static_cast<double>(values.size());
+  for (std::size_t row = 0; row < values.size(); ++row) {
+    const double value =
+        term.by_rank ? std::log(average_rank(ascending, values[row], false) / n) : values[row];
+    sums[row] += weight * value;
+  }
+}
+
 std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const RankTerm> terms,
                                 std::span<const double> weights) {
   RankArchive archive({terms.begin(), terms.end()}, {weights.begin(), weights.end()});

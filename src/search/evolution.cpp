@@ -82,7 +82,10 @@ void RegularisedEvolution::tell(std::span<const Told> results, const Standing& s
     }
     if (members_.size() + stand_ins_.size() > population) stand_ins_.resize(population - members_.size());
   }
-  for (Member& m : members_) m.fitness = standing.fitness[static_cast<std::size_t>(m.evaluation)];
+  for (Member& m : members_) {
+    // Where nearly all fail, members grow older than what the cohort holds; they keep what they had then.
+    if (standing.cohort.holds(m.evaluation)) m.fitness = standing.cohort.fitness(m.evaluation);
+  }
   front_.clear();
   for (const int e : standing.front) front_.push_back(standing.cohort.candidate(e));
 }

@@ -6,6 +6,7 @@
 #include "assay/search/pareto.hpp"
 
 #include "fingerprint_set.hpp"
+#include "ranking.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -23,26 +24,10 @@ constexpr std::int64_t enumerable_size = 100'000;
 // Proposals in a row without a new fingerprint, in populations, after which the strategy counts as out of
 // ideas.
 constexpr std::int64_t stale_populations = 20;
-// Fitness is ranked over at most this many evaluations, so that a generation's cost does not grow with the
-// run.
-constexpr int fitness_cohort = 4096;
-
 struct Proposal {
   Candidate candidate;
   GateResult gate;
 };
-
-std::vector<double> rank_evaluations(Evaluator& evaluator, const Cohort& cohort,
-                                     std::span<const int> evaluations) {
-  std::vector<double> scores;
-  for (const int e : evaluations) {
-    const auto row = cohort.scores(e);
-    scores.insert(scores.end(), row.begin(), row.end());
-  }
-  std::vector<double> ranks = evaluator.rank(scores, evaluations.size());
-  if (ranks.size() != evaluations.size()) throw InternalError("A rank score is missing.");
-  return ranks;
-}
 
 // A score that is not finite is a status, never a number.
 void settle_status(ScoreRow& row, std::span<const std::string> names) {
@@ -78,10 +63,7 @@ class Run {
   // Scores pending_; false when the search was stopped meanwhile.
   bool score();
   void update_standing();
-  Standing standing() const { return {cohort_, fitness_, front_}; }
-  Point point(int evaluation, double rank) const {
-    return {rank, metric_value(cohort_.costs(evaluation), settings_.front_metric)};
-  }
+  Standing standing() const { return {cohort_, front_}; }
   void report() const;
   SearchResult finish();
 
@@ -104,7 +86,6 @@ class Run {
   StopReason reason_ = StopReason::evaluations;
   Counts counts_;
   Cohort cohort_;
-  std::vector<double> fitness_;
   std::vector<int> front_;  // by ascending cost, so the best is the last
   int generation_ = 0;
   std::int64_t recalled_ = 0;
@@ -282,27 +263,24 @@ bool Run::score() {
 }
 
 void Run::update_standing() {
-  fitness_.resize(static_cast<std::size_t>(cohort_.size()), std::numeric_limits<double>::quiet_NaN());
-  // All of them while they are few; then the latest half (every population is among them), the older ones at
-  // even distances, and the front.
-  const int recent = std::max(0, cohort_.size() - fitness_cohort / 2);
-  const int stride = cohort_.size() <= fitness_cohort ? 1 : recent / (fitness_cohort / 2) + 1;
-  std::vector<int> ranked = front_;
-  for (int e = 0; e < cohort_.size(); e += e < recent ? stride : 1) {
+  const std::vector<int> sample = sample_of(cohort_, front_);
+  std::vector<int> ranked;
+  for (const int e : sample) {
     if (cohort_.good(e)) ranked.push_back(e);
   }
-  std::sort(ranked.begin(), ranked.end());
-  ranked.erase(std::unique(ranked.begin(), ranked.end()), ranked.end());
-  if (ranked.empty()) return;
-
-  const std::vector<double> ranks = rank_evaluations(evaluator_, cohort_, ranked);
-  std::vector<Point> points;
-  for (std::size_t i = 0; i < ranked.size(); ++i) {
-    fitness_[static_cast<std::size_t>(ranked[i])] = ranks[i];
-    points.push_back(point(ranked[i], ranks[i]));
+  if (!ranked.empty()) {
+    const std::vector<double> ranks = rank_held(evaluator_, cohort_, ranked);
+    std::vector<Point> points;
+    points.reserve(ranked.size());
+    for (std::size_t i = 0; i < ranked.size(); ++i) {
+      cohort_.set_fitness(ranked[i], ranks[i]);
+      points.push_back({ranks[i], metric_value(cohort_.costs(ranked[i]), settings_.front_metric)});
+    }
+    front_ = pareto_front(points);
+    for (int& index : front_) index = ranked[static_cast<std::size_t>(index)];
   }
-  front_ = pareto_front(points);
-  for (int& index : front_) index = ranked[static_cast<std::size_t>(index)];
+  // Now and then, so that it costs nothing; the rest is in the journal.
+  if (hooks_.journal != nullptr && std::ssize(cohort_.held()) > 2 * most_sampled) cohort_.keep(sample);
 }
 
 void Run::report() const {
@@ -314,30 +292,43 @@ SearchResult Run::finish() {
   if (counts_.evaluated == 0 && reason_ != StopReason::stopped) {
     throw InputError(explain_rejections(settings_.budget, counts_, space_.source()));
   }
-  std::vector<int> good;
-  for (int e = 0; e < cohort_.size(); ++e) {
-    if (cohort_.good(e)) good.push_back(e);
+  seen_ = {};  // its memory is the ranking's
+  const AllEvaluations all(cohort_, hooks_.journal);
+  const std::vector<int> good = all.good();
+  std::vector<Point> points(good.size());
+  if (!good.empty()) {
+    const auto column = [&](std::size_t score) { return all.scores(score); };
+    const std::vector<double> ranks = evaluator_.rank(good.size(), column);
+    if (ranks.size() != good.size()) throw InternalError("A rank score is missing.");
+    for (std::size_t i = 0; i < good.size(); ++i) points[i].score = ranks[i];
   }
-  std::vector<double> ranks;
-  if (!good.empty()) ranks = rank_evaluations(evaluator_, cohort_, good);
-  std::vector<Point> points;
-  std::vector<double> rank_scores(static_cast<std::size_t>(cohort_.size()),
-                                  std::numeric_limits<double>::quiet_NaN());
-  for (std::size_t i = 0; i < good.size(); ++i) {
-    rank_scores[static_cast<std::size_t>(good[i])] = ranks[i];
-    points.push_back(point(good[i], ranks[i]));
+  if (!good.empty()) {
+    const std::vector<double> costs = all.costs(settings_.front_metric);
+    for (std::size_t i = 0; i < good.size(); ++i) points[i].cost = costs[i];
   }
   const auto evaluations = [&](std::vector<int> indices) {
     for (int& index : indices) index = good[static_cast<std::size_t>(index)];
     return indices;
   };
-  return {reason_,
-          std::move(counts_),
-          std::move(cohort_),
-          std::move(rank_scores),
-          evaluations(pareto_front(points)),
-          evaluations(choose_shortlist(points, settings_.shortlist)),
-          recalled_};
+  SearchResult result{.reason = reason_,
+                      .counts = std::move(counts_),
+                      .cohort = std::move(cohort_),
+                      .rank_scores = {},
+                      .front = evaluations(pareto_front(points)),
+                      .shortlist = evaluations(choose_shortlist(points, settings_.shortlist)),
+                      .recalled = recalled_};
+  result.rank_scores.assign(static_cast<std::size_t>(result.cohort.size()),
+                            std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t i = 0; i < good.size(); ++i)
+    result.rank_scores[static_cast<std::size_t>(good[i])] = points[i].score;
+  for (const auto* wanted : {&result.front, &result.shortlist}) {
+    for (const int e : *wanted) {
+      if (result.cohort.holds(e)) continue;
+      const JournalEntry entry = hooks_.journal->read(e);
+      result.cohort.restore(e, entry.candidate, entry.gate, entry.row);
+    }
+  }
+  return result;
 }
 
 }  // namespace
@@ -358,7 +349,8 @@ SearchResult run_search(const Space& space, Evaluator& evaluator, const SearchSe
   return Run(space, evaluator, settings, hooks).run();
 }
 
-Baseline evaluate_baseline(const Candidate& candidate, Evaluator& evaluator, const Cohort& cohort) {
+Baseline evaluate_baseline(const Candidate& candidate, Evaluator& evaluator, const Cohort& cohort,
+                           Journal* journal) {
   Baseline baseline;
   evaluator.gate({&candidate, 1}, {&baseline.gate, 1});
   if (!baseline.gate.failure.empty()) {
@@ -369,14 +361,13 @@ Baseline evaluate_baseline(const Candidate& candidate, Evaluator& evaluator, con
   baseline.rank_score = std::numeric_limits<double>::quiet_NaN();
   if (!baseline.row.status.empty()) return baseline;
 
-  std::vector<double> scores = baseline.row.scores;
-  std::size_t count = 1;
-  for (int e = 0; e < cohort.size(); ++e) {
-    if (!cohort.good(e)) continue;
-    scores.insert(scores.end(), cohort.scores(e).begin(), cohort.scores(e).end());
-    ++count;
-  }
-  baseline.rank_score = evaluator.rank(scores, count).front();
+  const AllEvaluations all(cohort, journal);
+  const auto with_baseline = [&](std::size_t score) {
+    std::vector<double> values = all.scores(score);
+    values.push_back(baseline.row.scores[score]);
+    return values;
+  };
+  baseline.rank_score = evaluator.rank(all.good().size() + 1, with_baseline).back();
   return baseline;
 }
 

@@ -101,6 +101,22 @@ void EvaluationTable::for_each(const std::function<bool(const EvaluationRow&)>& 
   }
 }
 
+void EvaluationTable::for_each_number(const std::string& column, const std::function<bool(double)>& visit) {
+  Query query(database_, fmt::format("SELECT {} FROM {} ORDER BY evaluation", column, table_));
+  while (query.next()) {
+    if (!visit(query.number(0))) return;
+  }
+}
+
+void EvaluationTable::for_each_score(std::size_t score, const std::function<bool(double)>& visit) {
+  for_each_number(score_column(identity_.scores.at(score)), visit);
+}
+
+void EvaluationTable::for_each_cost(JournalCost cost, const std::function<bool(double)>& visit) {
+  constexpr const char* columns[] = {"params", "macs", "peak_memory_bytes", "latency_ms"};
+  for_each_number(columns[static_cast<std::size_t>(cost)], visit);
+}
+
 std::int64_t EvaluationTable::count() {
   Query query(database_, "SELECT COALESCE(MAX(evaluation) + 1, 0) FROM evaluations");
   query.next();

@@ -25,6 +25,8 @@ class EvaluationTable {
   void insert(const EvaluationRow& row);
   std::optional<EvaluationRow> find(std::int64_t evaluation);
   void for_each(const std::function<bool(const EvaluationRow&)>& visit);
+  void for_each_score(std::size_t score, const std::function<bool(double)>& visit);
+  void for_each_cost(JournalCost cost, const std::function<bool(double)>& visit);
   std::int64_t count();
   // Throws InputError unless evaluations are numbered without gaps.
   void check_complete();
@@ -33,6 +35,7 @@ class EvaluationTable {
   std::string pack(std::span<const std::uint16_t> choices) const;
   std::vector<std::uint16_t> unpack(const std::string& packed) const;
   EvaluationRow read(const Query& query) const;
+  void for_each_number(const std::string& column, const std::function<bool(double)>& visit);
 
   SQLite::Database& database_;
   const RunIdentity& identity_;

@@ -56,6 +56,14 @@ void RunJournal::for_each_evaluation(const std::function<bool(const EvaluationRo
   guarded(path(), [&] { implementation_->evaluations->for_each(visit); });
 }
 
+void RunJournal::for_each_score(std::size_t score, const std::function<bool(double)>& visit) const {
+  guarded(path(), [&] { implementation_->evaluations->for_each_score(score, visit); });
+}
+
+void RunJournal::for_each_cost(JournalCost cost, const std::function<bool(double)>& visit) const {
+  guarded(path(), [&] { implementation_->evaluations->for_each_cost(cost, visit); });
+}
+
 std::vector<GenerationRow> RunJournal::generations() const {
   return guarded(path(), [&] {
     Query query(*implementation_->database,

@@ -235,6 +235,10 @@ class Scorer {
 std::vector<double> rank_scores(std::span<const ScoreRecord> records, std::span<const RankTerm> terms,
                                 std::span<const double> weights = {});
 
+// One score's part of rank_scores over rows that all have it, added to `sums`: what a cohort too large for its
+// records is ranked with, score by score. Values as in ScoreRecord, one per row.
+void add_rank_term(const RankTerm& term, double weight, std::vector<double> values, std::span<double> sums);
+
 // The same over a growing archive, and for newcomers that are to be compared with it.
 class RankArchive {
  public:

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <stop_token>
@@ -54,9 +55,10 @@ class Evaluator {
   virtual std::size_t score(std::span<const Candidate> candidates, std::span<ScoreRow> rows,
                             std::stop_token stop) = 0;
 
-  // The rank score of each of `count` rows over that cohort, higher is better. `scores` is row-major with
-  // score_names().size() finite values a row.
-  virtual std::vector<double> rank(std::span<const double> scores, std::size_t count) = 0;
+  // The rank score of each of `count` rows over that cohort, higher is better. `column(k)` makes the rows'
+  // values of score k, all of them finite. One column at a time: a cohort may be a million rows.
+  using Column = std::function<std::vector<double>(std::size_t score)>;
+  virtual std::vector<double> rank(std::size_t count, const Column& column) = 0;
 };
 
 }  // namespace assay

@@ -4,6 +4,10 @@
 // Generations have a fixed size, so results do not depend on the number of workers. A run continues by being
 // run again: the loop is deterministic, and evaluations that the journal already holds are recalled instead
 // of being scored, so an interrupted run ends with the bytes of an uninterrupted one.
+//
+// With a journal a run's memory does not grow with it but for the fingerprints that were met, at most 16
+// bytes each; the ranking over all of them at its end takes about 30 bytes a candidate for a moment. Without
+// one, everything is held.
 #pragma once
 
 #include "assay/search/budget.hpp"
@@ -47,11 +51,17 @@ class Journal {
   // What an earlier part of the same run found for this evaluation; nullopt when it did not get that far.
   // Must throw InputError when the journal holds another fingerprint there.
   virtual std::optional<ScoreRow> recall(int evaluation, std::uint64_t fingerprint) = 0;
-  // Called once a generation with what was newly scored (never with nothing) and the Pareto front as it stands
-  // with it, before the strategy learns of it. A generation cut short by a stop request is committed in part,
-  // and its rest under the same number on resume.
+  // Called once a generation with what was newly scored (never with nothing) and the Pareto front as it
+  // stands with it, before the strategy learns of it. A generation cut short by a stop request is committed
+  // in part, and its rest under the same number on resume.
   virtual void commit(int generation, std::span<const JournalEntry> entries, const Counts& counts,
                       std::span<const int> front) = 0;
+
+  // Reading back, at the end of a run that was too long to be held in memory.
+  virtual JournalEntry read(int evaluation) = 0;
+  // One number of each of the first values.size() evaluations; any value where the evaluation failed.
+  virtual void read_scores(std::size_t score, std::span<double> values) = 0;
+  virtual void read_costs(Metric metric, std::span<double> values) = 0;
 };
 
 struct Progress {
@@ -78,6 +88,7 @@ enum class StopReason {
 struct SearchResult {
   StopReason reason = StopReason::evaluations;
   Counts counts;
+  // Holds every evaluation, or, of a long run that has a journal, at least front and shortlist.
   Cohort cohort;
   std::vector<double> rank_scores;  // of each evaluation over all of them; NaN where it failed
   std::vector<int> front;           // evaluations, by ascending cost
@@ -96,7 +107,9 @@ struct Baseline {
   ScoreRow row;
   double rank_score = 0;  // among the evaluated; NaN when its row has a status
 };
-// Throws InputError when the candidate cannot be built.
-Baseline evaluate_baseline(const Candidate& candidate, Evaluator& evaluator, const Cohort& cohort);
+// `cohort` and `journal` are those of the search that has ended. Throws InputError when the candidate cannot
+// be built.
+Baseline evaluate_baseline(const Candidate& candidate, Evaluator& evaluator, const Cohort& cohort,
+                           Journal* journal = nullptr);
 
 }  // namespace assay

@@ -25,12 +25,11 @@ struct Told {
   int evaluation = -1;   // scored: index into the cohort
 };
 
-// Where all evaluations stand now. Rank scores are relative to the cohort and change with it, so they are
+// Where evaluations stand now. Rank scores are relative to the cohort and change with it, so its fitness is
 // told anew each time.
 struct Standing {
   const Cohort& cohort;
-  std::span<const double> fitness;  // per evaluation, higher is better; NaN where it failed
-  std::span<const int> front;       // evaluations of the Pareto front, by ascending cost
+  std::span<const int> front;  // evaluations of the Pareto front, by ascending cost
 };
 
 class Strategy {

@@ -61,6 +61,9 @@ struct EvaluationRow {
   double seconds = 0;
 };
 
+// The costs of an EvaluationRow that a search may trade against scores.
+enum class JournalCost { params, macs, peak_memory_bytes, latency_ms };
+
 // Where the proposals of the run went up to the end of a generation (cumulative).
 struct GenerationRow {
   std::int64_t generation = 0;
@@ -179,6 +182,10 @@ class RunJournal {
   std::optional<EvaluationRow> evaluation(std::int64_t index) const;
   // In order of evaluation, until `visit` returns false; constant memory.
   void for_each_evaluation(const std::function<bool(const EvaluationRow&)>& visit) const;
+  // One number of every evaluation, in order, until `visit` returns false: several times as fast. NaN where
+  // there is none. `score` is an index into identity().scores.
+  void for_each_score(std::size_t score, const std::function<bool(double)>& visit) const;
+  void for_each_cost(JournalCost cost, const std::function<bool(double)>& visit) const;
   std::vector<GenerationRow> generations() const;
   std::vector<ArchiveRow> archive() const;  // by `since`, then evaluation
   std::optional<BaselineRow> baseline() const;

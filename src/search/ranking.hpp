@@ -1,0 +1,40 @@
+// Rank scores over evaluations: over a sample while a run goes on, over all of them at its end.
+#pragma once
+
+#include "assay/search/search.hpp"
+
+#include <vector>
+
+namespace assay {
+
+// Those among which fitness is ranked: all while they are few; then the latest (every population is among
+// them), the older ones at even distances, and the front. Bounded, so that a generation's cost does not grow
+// with the run. Ascending.
+//
+// The distance is a power of two: what is left out once stays out, and need not be held.
+std::vector<int> sample_of(const Cohort& cohort, std::span<const int> front);
+// The most that sample_of gives, not counting the front.
+constexpr int most_sampled = 4096;
+
+// Ranks those evaluations, all held and good; in their order.
+std::vector<double> rank_held(Evaluator& evaluator, const Cohort& cohort, std::span<const int> evaluations);
+
+// Numbers of all evaluations, held or read back from the journal, which may be null where all are held.
+class AllEvaluations {
+ public:
+  AllEvaluations(const Cohort& cohort, Journal* journal) : cohort_(cohort), journal_(journal) {}
+
+  std::vector<int> good() const;
+  // Of the evaluations in good().
+  std::vector<double> scores(std::size_t score) const;
+  std::vector<double> costs(Metric metric) const;
+
+ private:
+  template <class OfHeld, class Read>
+  std::vector<double> column(OfHeld&& of_held, Read&& read) const;
+
+  const Cohort& cohort_;
+  Journal* journal_;
+};
+
+}  // namespace assay
