@@ -87,7 +87,7 @@ ChosenNetwork NetworkChooser::operator()(const std::string& name) {
   if (const std::size_t colon = name.rfind(':');
       colon != std::string::npos && colon > 0 && is_entry_name(std::string_view(name).substr(colon + 1)))
     return entry(name, run_of(name.substr(0, colon)), name.substr(colon + 1));
-  if (run_ && is_entry_name(name)) return entry(name, run_, name);
+  if (run_ && is_entry_name(name)) return entry(fmt::format("{}:{}", run_->journal.path(), name), run_, name);
   if (is_file(name)) {
     if (name.ends_with(".toml"))
       throw InputError(fmt::format(

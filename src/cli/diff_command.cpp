@@ -128,7 +128,7 @@ int run(const Arguments& arguments) {
   }
   if (!arguments.flag("no-scores")) {
     difference.scores = compare_scores(arguments, difference.networks, guard.token());
-    if (!difference.scores) return 130;
+    if (!difference.scores) return InterruptGuard::exit_code();
   }
   if (output.format() == Format::json)
     output.write(json_of(difference).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");

@@ -124,7 +124,7 @@ int run(const Arguments& arguments) {
   std::optional<ComparedScores> scores;
   if (!arguments.flag("no-scores")) {
     scores = compare_scores(arguments, networks, guard.token());
-    if (!scores) return 130;
+    if (!scores) return InterruptGuard::exit_code();
   }
   if (output.format() == Format::json) {
     nlohmann::ordered_json json = network_json(network, explanation);

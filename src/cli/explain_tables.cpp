@@ -187,13 +187,17 @@ Table totals_table(const NetworkExplanation& a, const NetworkExplanation& b) {
   const auto milliseconds = [](double value) { return fmt::format("{:.4g} ms", value); };
   const auto bytes = [](double value) { return human_bytes(static_cast<std::uint64_t>(value)); };
   const auto whole = [](double value) { return fmt::format("{:.0f}", value); };
-  const auto share = [](double value) { return fmt::format("{:.1f} %", 100 * value); };
   const auto number = [](std::int64_t value) { return static_cast<double>(value); };
   add("latency", a.latency_ms, b.latency_ms, milliseconds);
   add("peak memory", number(a.peak_memory_bytes), number(b.peak_memory_bytes), bytes);
   add("params", number(a.params), number(b.params), human_count);
   add("MACs", number(a.macs), number(b.macs), human_count);
-  add("lanes filled", a.lane_efficiency, b.lane_efficiency, share);
+  if (std::isfinite(a.lane_efficiency) && std::isfinite(b.lane_efficiency)) {
+    const double points = 100 * (b.lane_efficiency - a.lane_efficiency);
+    table.rows.push_back({std::string("lanes filled"), fmt::format("{:.1f} %", 100 * a.lane_efficiency),
+                          fmt::format("{:.1f} %", 100 * b.lane_efficiency),
+                          fmt::format("{:+.1f} points", points), Cell()});
+  }
   add("subgraphs", number(std::ssize(a.subgraphs)), number(std::ssize(b.subgraphs)), whole);
   add("depth (operators)", a.depth, b.depth, whole);
   return table;

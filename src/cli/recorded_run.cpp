@@ -123,7 +123,7 @@ std::int64_t RecordedRun::evaluation_of(const std::string& name) const {
   const bool evaluation = name.starts_with('e');
   const auto number = parse_integer(evaluation ? name.substr(1) : name);
   if (number && evaluation && *number >= 0) return *number;
-  const std::vector<std::int64_t> shortlist = stand(*this, 0).shortlist;
+  const std::vector<std::int64_t> shortlist = stand(*this).shortlist;
   if (!number || evaluation || *number < 1 || *number > std::ssize(shortlist)) {
     throw InputError(fmt::format(
         "{}: \"{}\" names none of its networks. Give a number from 1 to {} on the shortlist, an evaluation "
@@ -145,59 +145,77 @@ EvaluationRow RecordedRun::row(std::int64_t evaluation) const {
 
 namespace {
 
-double cost_of(const EvaluationRow& row, Metric metric) {
-  return metric == Metric::latency ? row.latency_ms : static_cast<double>(row.macs);
-}
-
 std::vector<std::int64_t> evaluations_of(const std::vector<ResultRow>& rows) {
   std::vector<std::int64_t> evaluations;
   for (const ResultRow& row : rows) evaluations.push_back(row.evaluation);
   return evaluations;
 }
 
+// The first `count` numbers of a column: a search that is going on adds more meanwhile.
+template <class ForEach>
+std::vector<double> column(std::int64_t count, ForEach&& for_each) {
+  std::vector<double> values;
+  values.reserve(static_cast<std::size_t>(count));
+  for_each([&](double value) {
+    if (std::ssize(values) < count) values.push_back(value);
+    return std::ssize(values) < count;
+  });
+  return values;
+}
+
+// As a search ranks at its end: over all evaluations whose scores are good.
+std::vector<double> rank_scores_of(const RecordedRun& run, std::int64_t count,
+                                   std::vector<std::int64_t>& good) {
+  const Ranking& ranking = run.ranking;
+  std::vector<double> sums;
+  for (std::size_t k = 0; k < ranking.terms.size(); ++k) {
+    std::vector<double> values =
+        column(count, [&](const auto& visit) { run.journal.for_each_score(k, visit); });
+    if (k == 0) {
+      // A failed evaluation has no scores at all.
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (!std::isnan(values[i])) good.push_back(static_cast<std::int64_t>(i));
+      sums.assign(good.size(), 0.0);
+    }
+    std::erase_if(values, [](double value) { return std::isnan(value); });
+    add_rank_term(ranking.terms[k], ranking.weights.empty() ? 1 : ranking.weights[k], std::move(values),
+                  sums);
+  }
+  return sums;
+}
+
 }  // namespace
 
-RunStanding stand(const RecordedRun& run, std::int64_t sample_size) {
+RunStanding stand(const RecordedRun& run) {
   RunStanding standing;
-  RankArchive archive(run.ranking.terms, run.ranking.weights);
-  std::vector<std::int64_t> good;
-  const std::int64_t count = run.journal.evaluation_count();
-  run.journal.for_each_evaluation([&](const EvaluationRow& row) {
-    if (row.evaluation >= count) return false;  // a running search goes on meanwhile
-    standing.costs.push_back(cost_of(row, run.front_metric));
-    if (row.status.empty()) {
-      archive.add(row.scores);
-      good.push_back(row.evaluation);
-    }
-    // Number k of the sample stands at k / n of the run.
-    const std::int64_t kept = std::ssize(standing.sample);
-    if (kept < sample_size && row.evaluation >= kept * std::max(count, sample_size) / sample_size)
-      standing.sample.push_back(row);
-    return true;
+  const RunJournal& journal = run.journal;
+  const std::int64_t count = journal.evaluation_count();
+  standing.costs = column(count, [&](const auto& visit) {
+    journal.for_each_cost(run.front_metric == Metric::latency ? JournalCost::latency_ms : JournalCost::macs,
+                          visit);
   });
-
+  std::vector<std::int64_t> good;
+  const std::vector<double> ranks = rank_scores_of(run, count, good);
   standing.rank_scores.assign(standing.costs.size(), std::numeric_limits<double>::quiet_NaN());
-  const std::vector<double> ranks = archive.scores();
-  std::vector<Point> points;
-  for (std::size_t i = 0; i < good.size(); ++i) {
-    const auto evaluation = static_cast<std::size_t>(good[i]);
-    standing.rank_scores[evaluation] = ranks[i];
-    points.push_back({ranks[i], standing.costs[evaluation]});
-  }
+  for (std::size_t i = 0; i < good.size(); ++i)
+    standing.rank_scores[static_cast<std::size_t>(good[i])] = ranks[i];
+
   // A run that is going on may have got further than its last result.
-  const std::string state = run.journal.state();
-  if (state != "running") {
-    standing.front = evaluations_of(run.journal.front());
-    standing.shortlist = evaluations_of(run.journal.shortlist());
+  const std::vector<std::int64_t> recorded = evaluations_of(journal.shortlist());
+  if (journal.state() != "running") {
+    standing.front = evaluations_of(journal.front());
+    standing.shortlist = recorded;
   }
   if (!standing.front.empty()) return standing;
+  std::vector<Point> points;
+  for (std::size_t i = 0; i < good.size(); ++i)
+    points.push_back({ranks[i], standing.costs[static_cast<std::size_t>(good[i])]});
   const auto to_evaluations = [&](const std::vector<int>& indices) {
     std::vector<std::int64_t> evaluations;
     for (const int index : indices) evaluations.push_back(good[static_cast<std::size_t>(index)]);
     return evaluations;
   };
-  const std::size_t recorded = run.journal.shortlist().size();
-  const int wanted = recorded > 0 ? static_cast<int>(recorded) : SearchSettings{}.shortlist;
+  const int wanted = recorded.empty() ? SearchSettings{}.shortlist : static_cast<int>(recorded.size());
   standing.front = to_evaluations(pareto_front(points));
   standing.shortlist = to_evaluations(choose_shortlist(points, wanted));
   return standing;

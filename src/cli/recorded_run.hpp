@@ -43,11 +43,10 @@ struct RunStanding {
   std::vector<double> costs;        // in the front's metric
   std::vector<std::int64_t> front;  // by ascending cost
   std::vector<std::int64_t> shortlist;
-  std::vector<EvaluationRow> sample;  // evenly over the run, in the order of evaluation
 };
 
-// One pass over the journal, with about 20 bytes per evaluation and what rank scores need; `sample_size` rows
-// are kept. What the run recorded as its result is taken from the journal while it is up to date.
-RunStanding stand(const RecordedRun& run, std::int64_t sample_size);
+// With about 30 bytes per evaluation. What the run recorded as its result is taken from the journal while it
+// is up to date.
+RunStanding stand(const RecordedRun& run);
 
 }  // namespace assay::cli

@@ -37,7 +37,7 @@ int run(const Arguments& arguments) {
   const ReportFormat format = report_format("assay report", arguments.text("format"), path);
   const OutputFile probe(path);  // a place that cannot be written must not be found out after the work
   const std::string journal = arguments.positionals().empty() ? newest_journal() : arguments.positionals()[0];
-  RecordedRun recorded(journal);
+  const RecordedRun recorded(journal);
   const RunReport report =
       make_report(recorded, {.landscape = arguments.list("landscape"),
                              .candidates = arguments.integer("points", 1, 1'000'000).value(),

@@ -151,25 +151,19 @@ class Networks {
   std::vector<TrainingRow> trainings_;
 };
 
-void add_candidates(RunReport& report, const RecordedRun& run, RunStanding& standing) {
+// Up to `most` evaluations at even distances, with the front and the shortlist.
+void add_candidates(RunReport& report, const RecordedRun& run, const RunStanding& standing,
+                    std::int64_t most) {
   report.front = standing.front;
   std::vector<std::int64_t> wanted = standing.front;
   wanted.insert(wanted.end(), standing.shortlist.begin(), standing.shortlist.end());
+  const std::int64_t count = std::ssize(standing.costs), kept = std::min(count, most);
+  for (std::int64_t k = 0; k < kept; ++k) wanted.push_back(k * count / kept);
   std::ranges::sort(wanted);
-  std::vector<EvaluationRow>& rows = standing.sample;
-  const auto sampled = std::ssize(rows);
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (i > 0 && wanted[i] == wanted[i - 1]) continue;
-    const auto end = rows.begin() + sampled;
-    const auto at =
-        std::lower_bound(rows.begin(), end, wanted[i],
-                         [](const EvaluationRow& row, std::int64_t e) { return row.evaluation < e; });
-    if (at == end || at->evaluation != wanted[i]) rows.push_back(run.row(wanted[i]));
-  }
-  std::ranges::sort(rows, {}, &EvaluationRow::evaluation);
-  for (const EvaluationRow& row : rows) {
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  for (const std::int64_t evaluation : wanted) {
     report.candidates.push_back(
-        candidate_of(row, standing.rank_scores[static_cast<std::size_t>(row.evaluation)]));
+        candidate_of(run.row(evaluation), standing.rank_scores[static_cast<std::size_t>(evaluation)]));
   }
 }
 
@@ -182,13 +176,13 @@ void add_convergence(RunReport& report, const RunStanding& standing) {
 
 }  // namespace
 
-RunReport make_report(RecordedRun& run, const ReportSettings& settings) {
+RunReport make_report(const RecordedRun& run, const ReportSettings& settings) {
   RunReport report;
   add_facts(report, run);
   add_progress(report, run.journal);
-  RunStanding standing = stand(run, settings.candidates);
+  const RunStanding standing = stand(run);
   report.evaluated = std::ssize(standing.costs);
-  add_candidates(report, run, standing);
+  add_candidates(report, run, standing, settings.candidates);
   add_convergence(report, standing);
 
   const Networks network(run, settings.analysis);

@@ -21,6 +21,6 @@ struct ReportSettings {
 };
 
 // Throws InputError for a landscape of decisions that the space does not have.
-RunReport make_report(RecordedRun& run, const ReportSettings& settings = {});
+RunReport make_report(const RecordedRun& run, const ReportSettings& settings = {});
 
 }  // namespace assay::cli

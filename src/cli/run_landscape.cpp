@@ -25,7 +25,8 @@ std::vector<std::size_t> option_counts(const Space& space) {
   return counts;
 }
 
-// Of latency, or of MACs without an estimator, over the whole space.
+// Of latency, or of MACs without an estimator, over the whole space. Of its logarithm: decisions multiply it
+// (twice the channels, twice the blocks), and relative differences are what people compare.
 Importance cost_importance(const RecordedRun& run) {
   std::optional<Estimator::Session> session;
   if (run.estimator) session.emplace(*run.estimator);
@@ -36,7 +37,9 @@ Importance cost_importance(const RecordedRun& run) {
     const Candidate candidate = run.space->sample(random);
     try {
       const Network network = executed(run.space->decode(candidate));
-      costs.push_back(session ? session->predict(network).latency_ms : static_cast<double>(network.macs()));
+      const double cost =
+          session ? session->predict(network).latency_ms : static_cast<double>(network.macs());
+      costs.push_back(std::log(std::max(cost, 1e-12)));
       choices.insert(choices.end(), candidate.choices.begin(), candidate.choices.end());
     } catch (const InputError&) {
       // Not buildable: no cost, so nothing to explain.
@@ -138,7 +141,7 @@ void add_landscape(RunReport& report, const RecordedRun& run, const std::vector<
   const Candidate winner{report.shortlist[0].candidate.choices};
   std::optional<std::pair<std::size_t, std::size_t>> pair;
   if (decisions.empty()) {
-    pair = choose_grid_decisions(space, winner, importance);
+    pair = choose_grid_decisions(space, winner, importance, run.estimator ? &*run.estimator : nullptr);
   } else if (decisions.size() == 2) {
     pair = {decision_of(space, decisions[0]), decision_of(space, decisions[1])};
   } else {

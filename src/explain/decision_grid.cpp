@@ -108,8 +108,10 @@ double rising_share(const std::vector<std::vector<double>>& macs,
 
 std::optional<std::pair<std::size_t, std::size_t>> choose_grid_decisions(const Space& space,
                                                                          const Candidate& centre,
-                                                                         std::span<const double> importance) {
-  using Key = std::tuple<bool, bool, double, std::size_t>;  // the smallest shows most
+                                                                         std::span<const double> importance,
+                                                                         const Estimator* estimator) {
+  constexpr std::size_t most_tried = 6;
+  using Key = std::tuple<bool, bool, double, std::size_t>;  // the smallest first
   std::vector<Key> keys;
   for (std::size_t d = 0; d < space.decisions().size(); ++d) {
     const Decision& decision = space.decisions()[d];
@@ -119,8 +121,32 @@ std::optional<std::pair<std::size_t, std::size_t>> choose_grid_decisions(const S
   }
   if (keys.size() < 2) return std::nullopt;
   std::ranges::sort(keys);
-  // In the order of the space, which is that of the network.
-  return std::minmax(std::get<3>(keys[0]), std::get<3>(keys[1]));
+  // Only decisions as good as the second one: a rocky pair of step and width is no better landscape.
+  const auto worse = [&](const Key& key) {
+    return std::pair(std::get<0>(key), std::get<1>(key)) >
+           std::pair(std::get<0>(keys[1]), std::get<1>(keys[1]));
+  };
+  keys.erase(std::ranges::find_if(keys, worse), keys.end());
+  keys.resize(std::min(keys.size(), most_tried));
+
+  std::pair<std::size_t, std::size_t> best;
+  double rockiest = -1;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    for (std::size_t j = i + 1; j < keys.size(); ++j) {
+      // In the order of the space, which is that of the network.
+      const std::pair<std::size_t, std::size_t> pair =
+          std::minmax(std::get<3>(keys[i]), std::get<3>(keys[j]));
+      double rising = 0;
+      if (estimator != nullptr) {
+        const DecisionGrid grid = decision_grid(space, centre, pair.first, pair.second, estimator);
+        rising = rising_share(grid.macs, grid.latency_ms);
+      }
+      if (rising <= rockiest) continue;
+      rockiest = rising;
+      best = pair;
+    }
+  }
+  return best;
 }
 
 std::optional<Candidate> nearest_candidate(const Space& from, const Candidate& candidate, const Space& to) {

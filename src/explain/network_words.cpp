@@ -116,8 +116,9 @@ std::string lanes_sentence(const NetworkExplanation& e) {
   const auto most = std::ranges::max_element(idle, {}, [](const auto& kind) { return kind.second; });
   std::string kind = most->first;
   std::ranges::replace(kind, '_', ' ');
+  const double share = most->second / all;
   return fmt::format("{}: {} of the latency goes to lanes that stand idle, {} of that in {} subgraphs.", text,
-                     percent_text(all / e.latency_ms), percent_text(most->second / all), kind);
+                     percent_text(all / e.latency_ms), share > 0.995 ? "all" : percent_text(share), kind);
 }
 
 }  // namespace

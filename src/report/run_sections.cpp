@@ -137,8 +137,8 @@ RunSection importance(const RunReport& report) {
     return std::isfinite(r2) ? percent_text(std::clamp(r2, 0.0, 1.0)) : std::string("nothing");
   };
   section.sentences.push_back(fmt::format(
-      "By themselves, decisions explain {} of the variance of {} over the space and {} of that of the rank "
-      "score over the evaluated candidates.",
+      "By themselves, decisions explain {} of the variance of log {} over the space and {} of that of the "
+      "rank score over the evaluated candidates.",
       explained(report.importance_latency_r2), cost, explained(report.importance_score_r2)));
   section.table = Table{.columns = {{"decision", "decision", Style::text},
                                     {"latency_share", fmt::format("share of {}", cost), Style::percent},

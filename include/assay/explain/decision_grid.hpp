@@ -31,13 +31,15 @@ DecisionGrid decision_grid(const Space& space, const Candidate& centre, std::siz
 double rising_share(const std::vector<std::vector<double>>& macs,
                     const std::vector<std::vector<double>>& values);
 
-// The two decisions that show most: numbers with most options' worth of difference. Channel counts come
-// first (latency over them is a staircase), then other numbers, each by descending `importance` (one per
-// decision); decisions that change nothing in `centre` are passed over. nullopt where fewer than two are
-// left.
+// The two decisions of which a landscape shows most. Of the numbers that change something in `centre`, those
+// with three options and more come first, channel counts before others (latency over them is a staircase),
+// each by descending `importance` (one per decision). Among the first six, the pair whose latency is rockiest
+// (rising_share) is taken, the first one where all are smooth or without an estimator. nullopt where fewer
+// than two are left.
 std::optional<std::pair<std::size_t, std::size_t>> choose_grid_decisions(const Space& space,
                                                                          const Candidate& centre,
-                                                                         std::span<const double> importance);
+                                                                         std::span<const double> importance,
+                                                                         const Estimator* estimator);
 
 // The candidate of `to` that is nearest to a candidate of `from`, decision by decision of the same name: the
 // option of the same text, else, among numbers, the nearest one, else the first. nullopt where that breaks a

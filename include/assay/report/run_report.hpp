@@ -94,7 +94,8 @@ struct ReportSlice {
   double rising_share = 0;  // of steps to the next option that lower the MACs: those that raise the value
 };
 
-// How much of the variance one decision explains by itself.
+// How much of the variance one decision explains by itself (explain/importance.hpp): of the rank score over
+// the evaluated candidates, and of the logarithm of latency (without hardware, of MACs) over the whole space.
 struct ReportImportance {
   std::string decision;
   double score_share = 0;
@@ -139,17 +140,19 @@ struct RunReport {
   std::vector<ReportConvergence> convergence;  // likewise
   std::vector<ReportSlice> slices;             // MACs, latency, latency of the curated space
   std::vector<ReportImportance> importance;    // most important for latency or score first
-  double importance_score_r2 = std::numeric_limits<double>::quiet_NaN();  // of all decisions together
+  // Of all decisions together, on candidates that the fit did not see.
+  double importance_score_r2 = std::numeric_limits<double>::quiet_NaN();
   double importance_latency_r2 = std::numeric_limits<double>::quiet_NaN();
   std::vector<std::string> notes;  // sentences on what is missing here and why
 };
 
 // One JSON object, one line per key, with keys as above (snake_case member names, no value as null), but:
 // - "settings" holds the object of settings_json; "budgets" is an object.
-// - "candidates" has an array per member instead of an object per candidate, so that ten thousand of them take
-//   little more than a megabyte: "count", "evaluation", "choices", "rank_score", ...; "extrapolated" is 0 or 1,
-//   and "scores" an array per score's name. Choices are one text per candidate with "choice_width" digits in
-//   base 36 per decision. Of latencies and rank scores 7 significant digits are kept here, of scores 6, of
+// - "candidates" has an array per member instead of an object per candidate, so that ten thousand of them
+// take
+//   little more than a megabyte: "count", "evaluation", "choices", "rank_score", ...; "extrapolated" is 0 or
+//   1, and "scores" an array per score's name. Choices are one text per candidate with "choice_width" digits
+//   in base 36 per decision. Of latencies and rank scores 7 significant digits are kept here, of scores 6, of
 //   seconds 3; shortlist and baseline have all digits.
 std::string to_json(const RunReport& report);
 // An explained network as it stands in that object.

@@ -1,0 +1,245 @@
+// assay report against the journal that it reports.
+#include "assay/search/pareto.hpp"
+
+#include "cli_report_fixture.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+namespace {
+
+using namespace cli_test;
+using nlohmann::json;
+
+json report_of(const RunFolder& run, const std::string& arguments) {
+  const Outcome outcome = run.run("report " + arguments + " --format json --quiet");
+  INFO(outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+  return json::parse(outcome.out);
+}
+
+void check_network(const json& network, const assay::EvaluationRow& row, const assay::RunJournal& journal) {
+  const json& candidate = network.at("candidate");
+  CHECK(candidate.at("evaluation") == row.evaluation);
+  CHECK(candidate.at("choices") == row.choices);
+  CHECK(candidate.at("latency_ms") == row.latency_ms);
+  CHECK(candidate.at("latency_low_ms") == row.latency_low_ms);
+  CHECK(candidate.at("latency_high_ms") == row.latency_high_ms);
+  CHECK(candidate.at("peak_memory_bytes") == row.peak_memory_bytes);
+  CHECK(candidate.at("params") == row.params);
+  CHECK(candidate.at("macs") == row.macs);
+  CHECK(candidate.at("scores") == row.scores);
+  CHECK(network.at("text") == assay::candidate_text(journal.identity().decisions, row.choices));
+  // The explanation is of that network, by the estimator that the run used.
+  const json& explanation = network.at("explanation");
+  CHECK(explanation.at("latency_ms").get<double>() == doctest::Approx(row.latency_ms).epsilon(1e-9));
+  CHECK(explanation.at("peak_memory_bytes") == row.peak_memory_bytes);
+  CHECK(explanation.at("params") == row.params);
+  CHECK(explanation.at("macs") == row.macs);
+}
+
+}  // namespace
+
+TEST_CASE("a report holds what the journal holds") {
+  const RunFolder& run = shared_run();
+  const assay::RunJournal journal = run.journal();
+  const json report = report_of(run, "run.journal");
+  CHECK(report.at("state") == "finished");
+  CHECK(report.at("seed") == 1);
+  CHECK(report.at("evaluated") == journal.evaluation_count());
+  CHECK(report.at("cost") == "latency_ms");
+  CHECK(report.at("scores") == journal.identity().scores);
+  const assay::GenerationRow last = journal.generations().back();
+  CHECK(report.at("proposed") == last.proposed);
+  CHECK(report.at("duplicates") == last.duplicates);
+  CHECK(report.at("failed") == last.failed);
+  CHECK(report.at("generations").back().at("evaluated") == last.evaluated);
+
+  // Every evaluation, in order.
+  const json& candidates = report.at("candidates");
+  REQUIRE(candidates.at("count") == journal.evaluation_count());
+  std::size_t i = 0;
+  journal.for_each_evaluation([&](const assay::EvaluationRow& row) {
+    CHECK(candidates.at("evaluation")[i] == row.evaluation);
+    CHECK(candidates.at("params")[i] == row.params);
+    CHECK(candidates.at("macs")[i] == row.macs);
+    CHECK(candidates.at("peak_memory_bytes")[i] == row.peak_memory_bytes);
+    CHECK(candidates.at("latency_ms")[i].get<double>() == doctest::Approx(row.latency_ms).epsilon(1e-6));
+    CHECK(candidates.at("status")[i] == row.status);
+    for (std::size_t k = 0; k < row.scores.size(); ++k) {
+      CHECK(candidates.at("scores").at(journal.identity().scores[k])[i].get<double>() ==
+            doctest::Approx(row.scores[k]).epsilon(1e-5));
+    }
+    ++i;
+    return true;
+  });
+
+  const std::vector<assay::ResultRow> front = journal.front(), shortlist = journal.shortlist();
+  REQUIRE(report.at("front").size() == front.size());
+  for (std::size_t k = 0; k < front.size(); ++k) CHECK(report.at("front")[k] == front[k].evaluation);
+  REQUIRE(report.at("shortlist").size() == shortlist.size());
+  for (std::size_t k = 0; k < shortlist.size(); ++k) {
+    const json& network = report.at("shortlist")[k];
+    CHECK(network.at("position") == k + 1);
+    CHECK(network.at("candidate").at("rank_score") == shortlist[k].rank_score);
+    check_network(network, *journal.evaluation(shortlist[k].evaluation), journal);
+  }
+  REQUIRE(journal.baseline());
+  check_network(report.at("baseline"), journal.baseline()->row, journal);
+  CHECK(report.at("baseline").at("candidate").at("rank_score") == journal.baseline()->rank_score);
+
+  REQUIRE(report.at("sessions").size() == 1);
+  const assay::SessionRow session = journal.sessions().at(0);
+  CHECK(report.at("sessions")[0].at("command") == session.command);
+  CHECK(session.command.find("search space.toml") != std::string::npos);
+  CHECK(report.at("sessions")[0].at("isa") == session.isa);
+  CHECK(report.at("sessions")[0].at("libraries") == session.libraries);
+}
+
+TEST_CASE("what a report works out is consistent with what it shows") {
+  const json report = report_of(shared_run(), "run.journal");
+  const json& convergence = report.at("convergence");
+  REQUIRE(!convergence.empty());
+  CHECK(convergence.back().at("hypervolume_share").get<double>() == doctest::Approx(1));
+  CHECK(convergence.back().at("best_rank_score") ==
+        report.at("shortlist")[0].at("candidate").at("rank_score"));
+  double previous = 0;
+  for (const json& step : convergence) {
+    CHECK(step.at("hypervolume_share") >= previous);
+    previous = step.at("hypervolume_share");
+  }
+  REQUIRE(report.at("importance").size() == 4);
+  CHECK(report.at("importance")[0].at("decision") == "a.channels");
+  // Capacity and latency of one convolution follow from its decisions one by one.
+  CHECK(report.at("importance_latency_r2") > 0.5);
+  // Two numbers of this space have three options or more at most: channels and one of two options.
+  const json& slices = report.at("slices");
+  REQUIRE(slices.size() >= 2);
+  CHECK(slices[0].at("title") == "MACs");
+  CHECK(slices[0].at("rising_share") == 0);
+  CHECK(slices[1].at("unit") == "ms");
+  // The winner's own cell is its latency.
+  const json& winner = report.at("shortlist")[0];
+  const auto option = [&](const std::string& decision) {
+    const std::string text = winner.at("text").get<std::string>() + " ";
+    const std::size_t begin = text.find(decision + "=") + decision.size() + 1;
+    return text.substr(begin, text.find(' ', begin) - begin);
+  };
+  const auto index = [&](const char* options, const char* decision) {
+    const auto texts = slices[1].at(options).get<std::vector<std::string>>();
+    return static_cast<std::size_t>(std::ranges::find(texts, option(slices[1].at(decision))) - texts.begin());
+  };
+  CHECK(slices[1]
+            .at("values")[index("row_options", "row_decision")][index("column_options", "column_decision")]
+            .get<double>() == doctest::Approx(winner.at("candidate").at("latency_ms").get<double>()));
+}
+
+TEST_CASE("CSV is what the search wrote, and the other formats say the same") {
+  const RunFolder& run = shared_run();
+  CHECK(run.run("report run.journal --format csv").out == run.folder.read("search.csv"));
+  const json report = report_of(run, "run.journal");
+  const std::string text = report.at("shortlist")[0].at("text");
+
+  const Outcome table = run.run("report run.journal");
+  CHECK(table.exit_code == 0);
+  CHECK(mentions(table.out, "The best network of tiny on edge_npu_16 has a rank score of"));
+  CHECK(mentions(table.out, "the baseline (rank score"));
+  CHECK(mentions(table.out, text));
+  CHECK(mentions(table.out, "assay search space.toml"));
+
+  const Outcome markdown = run.run("report run.journal --out report.md");
+  CHECK(markdown.exit_code == 0);
+  const std::string page = run.folder.read("report.md");
+  CHECK(page.starts_with("<!-- assay report -->\n### Search in tiny"));
+  CHECK(page.size() < 60'000);
+  CHECK(mentions(page, text));
+
+  CHECK(run.run("report run.journal --out report.html").exit_code == 0);
+  const std::string html = run.folder.read("report.html");
+  CHECK(mentions(html, "<!doctype html>"));
+  CHECK(mentions(html, text));
+}
+
+TEST_CASE("a killed run is reported as far as it got, ranked as a search would") {
+  const RunFolder run;
+  run.write_killed("killed.journal", 20);
+  const json report = report_of(run, "killed.journal");
+  CHECK(report.at("state") == "killed");
+  CHECK(report.at("evaluated") == 20);
+  CHECK(mentions(run.run("report killed.journal").out, "The run was killed"));
+
+  // Default scores enter by value: the rank score is their sum.
+  std::vector<assay::Point> points;
+  run.journal("killed.journal").for_each_evaluation([&](const assay::EvaluationRow& row) {
+    points.push_back({row.scores[0] + row.scores[1], row.latency_ms});
+    return true;
+  });
+  std::vector<std::int64_t> front;
+  for (const int index : assay::pareto_front(points)) front.push_back(index);
+  CHECK(report.at("front") == front);
+  CHECK(report.at("shortlist").size() == 5);
+  CHECK(report.at("shortlist")[0].at("candidate").at("evaluation") == assay::choose_shortlist(points, 5)[0]);
+}
+
+TEST_CASE("long runs are sampled, the front and the shortlist are not") {
+  const json report = report_of(shared_run(), "run.journal --points 4");
+  const json whole = report_of(shared_run(), "run.journal");
+  CHECK(report.at("front") == whole.at("front"));
+  const std::vector<std::int64_t> kept = report.at("candidates").at("evaluation");
+  CHECK(kept.size() < whole.at("candidates").at("evaluation").size());
+  for (const std::int64_t evaluation : report.at("front"))
+    CHECK(std::ranges::binary_search(kept, evaluation));
+  for (const std::int64_t evaluation : {0, 7, 15, 22}) CHECK(std::ranges::binary_search(kept, evaluation));
+}
+
+TEST_CASE("a run without hardware is reported by MACs") {
+  const Folder folder;
+  folder.write("space.toml", tiny_space);
+  REQUIRE(shell(folder, "assay search space.toml --evaluations 12 --scores params --run run.journal --quiet")
+              .exit_code == 0);
+  const Outcome outcome = shell(folder, "assay report run.journal --format json");
+  REQUIRE(outcome.exit_code == 0);
+  const json report = json::parse(outcome.out);
+  CHECK(report.at("cost") == "macs");
+  CHECK(report.at("shortlist")[0].at("candidate").at("latency_ms").is_null());
+  CHECK(report.at("shortlist")[0].at("explanation").at("latency_ms").is_null());
+  CHECK(report.at("slices").size() == 1);
+  CHECK(report.at("baseline").is_null());
+  CHECK(shell(folder, "assay report run.journal --out report.html").exit_code == 0);
+  CHECK(mentions(shell(folder, "assay report run.journal").out, "MACs"));
+}
+
+TEST_CASE("the landscape is the one that was asked for") {
+  const json report = report_of(shared_run(), "run.journal --landscape a.kernel,a.channels");
+  const json& slice = report.at("slices").at(1);
+  CHECK(slice.at("row_decision") == "a.kernel");
+  CHECK(slice.at("column_options") == std::vector<std::string>{"4", "6", "8", "12", "16", "20"});
+  const auto refuses = [&](const std::string& arguments, const std::string& part) {
+    const Outcome outcome = shared_run().run("report run.journal " + arguments);
+    INFO(arguments);
+    INFO(outcome.err);
+    CHECK(outcome.exit_code == 2);
+    CHECK(mentions(outcome.err, part));
+  };
+  refuses("--landscape a.kernel,a.chanels", "\"a.channels\"");
+  refuses("--landscape a.kernel", "two decisions");
+  refuses("--landscape a.kernel,a.kernel", "twice");
+  refuses("--format pdf", "Known are: table, html");
+  refuses("--out run.journal", "overwrite");
+  CHECK(shared_run().run("report none.journal").exit_code == 2);
+  CHECK(shared_run().run("report space.toml").exit_code == 2);
+  CHECK(shared_run().run("report").exit_code == 2);
+}
+
+TEST_CASE("without a name, the newest journal of the folder runs") {
+  const Folder folder;
+  folder.write("space.toml", tiny_space);
+  const std::string search = "assay search space.toml --evaluations 4 --scores params --quiet --seed ";
+  REQUIRE(shell(folder, search + "5 && sleep 0.1 && " + search + "6").exit_code == 0);
+  const Outcome outcome = shell(folder, "assay report --format json");
+  REQUIRE(outcome.exit_code == 0);
+  CHECK(json::parse(outcome.out).at("seed") == 6);
+}
