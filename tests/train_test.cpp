@@ -213,6 +213,43 @@ TEST_CASE("an interrupted training ends as an uninterrupted one, wherever it was
   }
 }
 
+TEST_CASE("epochs are told of as they end, and those of a checkpoint when a training goes on from it") {
+  const Dataset set = small_set();
+  const Network network = small_network();
+  const TemporaryFile file;
+  TrainOptions options = small_options();
+  options.checkpoint = file.path();
+  std::vector<int> epochs;
+  std::vector<double> losses;
+  std::int64_t asked = 0;
+  TrainCallbacks callbacks;
+  callbacks.epoch = [&](int epoch, const EpochRecord& record) {
+    epochs.push_back(epoch);
+    losses.push_back(record.train_loss);
+  };
+  callbacks.cancelled = [&] { return asked++ == 12; };  // in the third of four epochs
+  CHECK(train(network, set, options, callbacks).status == TrainStatus::cancelled);
+  CHECK(epochs == std::vector<int>{0, 1});
+  epochs.clear();
+  losses.clear();
+  options.resume = true;
+  const TrainResult result = train(network, set, options, callbacks);
+  CHECK(epochs == std::vector<int>{0, 1, 2, 3});
+  REQUIRE(result.history.size() == losses.size());
+  for (std::size_t i = 0; i < losses.size(); ++i) CHECK(result.history[i].train_loss == losses[i]);
+
+  // A write error within a training ends it, and what the checkpoint holds is enough.
+  fs::remove(file.path());
+  options.resume = false;
+  callbacks.cancelled = nullptr;
+  callbacks.epoch = [](int epoch, const EpochRecord&) {
+    if (epoch == 2) throw InputError("the disk is full");
+  };
+  CHECK(message_of([&] { train(network, set, options, callbacks); }) == "the disk is full");
+  options.resume = true;
+  check_same(train(network, set, options), result);
+}
+
 TEST_CASE("a checkpoint of something else, or a damaged one, is refused") {
   const Dataset set = small_set();
   const Network network = small_network();

@@ -16,6 +16,7 @@ namespace {
 [[noreturn]] void fail_write(const std::string& path, int error) {
   if (error == EPIPE) throw ClosedPipe(fmt::format("{}: cannot be written: nobody reads it any more.", path));
   const char* remedy = error == ENOSPC || error == EDQUOT ? "Free some space or choose another place"
+                       : error == EFBIG                   ? "Raise the limit on the size of files (ulimit -f)"
                        : error == ENOENT                  ? "Create the folder first or choose another place"
                                                           : "Choose a path that you may write to";
   throw InputError(fmt::format("{}: cannot be written: {}. {}.", path, std::strerror(error), remedy));

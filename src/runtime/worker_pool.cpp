@@ -1,10 +1,14 @@
+#include "assay/base/error.hpp"
 #include "assay/runtime/runtime.hpp"
 
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
+
+#include <fmt/format.h>
 
 namespace assay {
 
@@ -19,6 +23,15 @@ struct WorkerPool::Implementation {
   std::exception_ptr failure;
   bool stop = false;
   std::vector<std::thread> threads;
+
+  void end() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    work.notify_all();
+    for (std::thread& thread : threads) thread.join();
+  }
 
   void serve() {
     std::unique_ptr<Worker> worker;  // made by its own thread: it sets that thread's state
@@ -56,16 +69,19 @@ WorkerPool::WorkerPool(int workers, std::int64_t max_bytes_per_worker)
     : implementation_(std::make_unique<Implementation>()) {
   implementation_->max_bytes_per_worker = max_bytes_per_worker;
   const int size = workers > 0 ? workers : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  for (int i = 0; i < size; ++i) implementation_->threads.emplace_back([this] { implementation_->serve(); });
+  try {
+    for (int i = 0; i < size; ++i)
+      implementation_->threads.emplace_back([this] { implementation_->serve(); });
+  } catch (const std::system_error& error) {
+    const std::size_t started = implementation_->threads.size();
+    implementation_->end();
+    throw InputError(fmt::format("Of {} threads the system let only {} start: {}. Use fewer workers.", size,
+                                 started, error.code().message()));
+  }
 }
 
 WorkerPool::~WorkerPool() {
-  {
-    const std::lock_guard lock(implementation_->mutex);
-    implementation_->stop = true;
-  }
-  implementation_->work.notify_all();
-  for (std::thread& thread : implementation_->threads) thread.join();
+  implementation_->end();
 }
 
 int WorkerPool::size() const {

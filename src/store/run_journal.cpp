@@ -19,10 +19,23 @@ bool is_there(const std::string& path) {
   return std::filesystem::exists(path, error);
 }
 
+void check_name(const std::string& path) {
+  if (path.empty()) throw InputError("The name of the run journal is empty. Name a file.");
+}
+
 void check_is_there(const std::string& path) {
-  if (is_there(path)) return;
-  throw InputError(
-      fmt::format("There is no run journal {}. Check the name, or start the run without resuming.", path));
+  check_name(path);
+  if (!is_there(path)) {
+    throw InputError(
+        fmt::format("There is no run journal {}. Check the name, or start the run without resuming.", path));
+  }
+  // Opening a pipe or a device could wait for ever.
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) {
+    throw InputError(fmt::format(
+        "{} is not a run journal: it is no regular file. Name a file that an assay search has written.",
+        path));
+  }
 }
 
 void check_settings(const RunIdentity& identity) {
@@ -49,6 +62,7 @@ RunJournal::~RunJournal() {
 
 RunJournal RunJournal::create(const std::string& path, const RunIdentity& identity) {
   check_settings(identity);
+  check_name(path);
   auto journal = std::make_unique<Implementation>();
   journal->path = path;
   journal->lock = std::make_unique<LockFile>(path);

@@ -1,14 +1,30 @@
 #include "team.hpp"
 
+#include "assay/base/error.hpp"
+
 #include <optional>
+#include <system_error>
+
+#include <fmt/format.h>
 
 namespace assay {
 
 Team::Team(int threads) : errors_(static_cast<std::size_t>(threads)) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this, i] { serve(i); });
+  try {
+    for (int i = 0; i < threads; ++i) threads_.emplace_back([this, i] { serve(i); });
+  } catch (const std::system_error& error) {
+    const std::size_t started = threads_.size();
+    end();
+    throw InputError(fmt::format("Of {} threads the system let only {} start: {}. Use fewer workers.",
+                                 threads, started, error.code().message()));
+  }
 }
 
 Team::~Team() {
+  end();
+}
+
+void Team::end() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

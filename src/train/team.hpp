@@ -16,6 +16,7 @@ namespace assay {
 
 class Team {
  public:
+  // Throws InputError when the system does not let so many threads start.
   explicit Team(int threads);
   ~Team();
   Team(const Team&) = delete;
@@ -29,6 +30,7 @@ class Team {
 
  private:
   void serve(int thread);
+  void end();
 
   std::mutex mutex_;
   std::condition_variable wake_, done_;

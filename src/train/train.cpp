@@ -158,6 +158,7 @@ class Training {
                         "{}: the checkpoint is damaged: it does not fit the training it names. Delete it to "
                         "train from the start.",
                         options_.checkpoint));
+      for (std::size_t i = 0; i < state_.history.size(); ++i) tell_of_epoch(i);
       replicas_.load(state_.parameters, state_.velocities);
       state_.parameters.clear();
       state_.velocities.clear();
@@ -215,6 +216,7 @@ class Training {
       state_.history.push_back({loss, accuracy, seconds()});
       state_.loss_sum = 0;
       save();
+      tell_of_epoch(state_.history.size() - 1);
     } else if (seconds_since(saved_) >= options_.checkpoint_seconds) {
       save();
     }
@@ -235,6 +237,10 @@ class Training {
     progress.images_per_second = images / std::max(seconds_since(began_), 1e-9);
     progress.last = state_.history.empty() ? nullptr : &state_.history.back();
     callbacks_.progress(progress);
+  }
+
+  void tell_of_epoch(std::size_t index) const {
+    if (callbacks_.epoch) callbacks_.epoch(static_cast<int>(index), state_.history[index]);
   }
 
   void save() {

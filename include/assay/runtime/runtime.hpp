@@ -210,7 +210,7 @@ class Executable {
 // Runs `job(worker, index)` for index 0 .. count-1 on `workers` threads (0: one per core), each with its own
 // Worker that lives as long as the pool and may use `max_bytes_per_worker` (Worker::set_memory_limit). Jobs
 // are taken in index order; an exception of a job is rethrown by `run` (that of the lowest index) after the
-// running jobs end.
+// running jobs end. The constructor throws InputError when the system does not let so many threads start.
 class WorkerPool {
  public:
   explicit WorkerPool(int workers = 0, std::int64_t max_bytes_per_worker = 0);

@@ -66,6 +66,9 @@ struct TrainProgress {
 struct TrainCallbacks {
   std::function<void(const TrainProgress&)> progress;  // after every step, on the caller's thread: be quick
   std::function<bool()> cancelled;                     // asked before every step
+  // After every epoch, once its checkpoint is written; a training that goes on from one begins with the
+  // epochs that it holds.
+  std::function<void(int epoch, const EpochRecord&)> epoch;
 };
 
 enum class TrainStatus : std::uint8_t {
