@@ -22,7 +22,7 @@ std::span<const Command> commands() {
   static const std::vector<Command> all = {
       search_command(), score_command(),   filter_command(), validate_command(), estimate_command(),
       check_command(),  measure_command(), fit_command(),    curate_command(),   advise_command(),
-      train_command(),  space_command(),   export_command(), run_command()};
+      train_command(),  space_command(),   export_command(), run_command(), runs_command()};
   return all;
 }
 

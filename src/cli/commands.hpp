@@ -20,6 +20,7 @@ Command advise_command();
 Command train_command();
 Command export_command();
 Command run_command();
+Command runs_command();
 Command space_command();
 
 // All of them, in the order of the help.

@@ -86,6 +86,10 @@ void Cohort::insert(std::size_t at, int evaluation, const Candidate& candidate, 
   fitness_.insert(place(fitness_, at), nan);
 }
 
+void Cohort::throw_not_held(int evaluation) {
+  throw InternalError(fmt::format("Evaluation {} is not held any more.", evaluation));
+}
+
 std::size_t Cohort::slot(int evaluation) const {
   // The latest ones stand without gaps at the end.
   const std::ptrdiff_t from_end = std::ptrdiff_t{size_} - evaluation;
@@ -93,8 +97,7 @@ std::size_t Cohort::slot(int evaluation) const {
   if (guess >= 0 && from_end > 0 && held_[static_cast<std::size_t>(guess)] == evaluation)
     return static_cast<std::size_t>(guess);
   const auto found = std::lower_bound(held_.begin(), held_.end(), evaluation);
-  if (found == held_.end() || *found != evaluation)
-    throw InternalError(fmt::format("Evaluation {} is not held any more.", evaluation));
+  if (found == held_.end() || *found != evaluation) throw_not_held(evaluation);
   return static_cast<std::size_t>(found - held_.begin());
 }
 

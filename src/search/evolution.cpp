@@ -86,8 +86,26 @@ void RegularisedEvolution::tell(std::span<const Told> results, const Standing& s
     // Where nearly all fail, members grow older than what the cohort holds; they keep what they had then.
     if (standing.cohort.holds(m.evaluation)) m.fitness = standing.cohort.fitness(m.evaluation);
   }
-  front_.clear();
-  for (const int e : standing.front) front_.push_back(standing.cohort.candidate(e));
+  update_front(standing);
+}
+
+// A front of thousands changes by a few at a time, and those that stay keep their order.
+void RegularisedEvolution::update_front(const Standing& standing) {
+  if (std::ranges::equal(standing.front, on_front_)) return;
+  std::vector<Candidate> front;
+  front.reserve(standing.front.size());
+  auto old = on_front_.begin();
+  for (const int e : standing.front) {
+    const auto same = std::find(old, on_front_.end(), e);
+    if (same == on_front_.end()) {
+      front.push_back(standing.cohort.candidate(e));
+      continue;
+    }
+    front.push_back(std::move(front_[static_cast<std::size_t>(same - on_front_.begin())]));
+    old = same + 1;
+  }
+  front_ = std::move(front);
+  on_front_.assign(standing.front.begin(), standing.front.end());
 }
 
 }  // namespace assay

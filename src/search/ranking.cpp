@@ -3,32 +3,48 @@
 #include "assay/base/error.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace assay {
 
 std::vector<int> sample_of(const Cohort& cohort, std::span<const int> front) {
-  std::vector<int> sample(front.begin(), front.end());
   const bool few = cohort.size() <= most_sampled;
   const int recent = few ? 0 : cohort.size() - most_sampled / 2;
   int stride = 1;
   while (recent / stride >= most_sampled / 2) stride *= 2;
-  for (int e = 0; e < recent; e += stride) sample.push_back(e);
-  for (int e = recent; e < cohort.size(); ++e) sample.push_back(e);
-  std::ranges::sort(sample);
-  const auto repeated = std::ranges::unique(sample);
-  sample.erase(repeated.begin(), repeated.end());
+  std::vector<int> spread;
+  for (int e = 0; e < recent; e += stride) spread.push_back(e);
+  for (int e = recent; e < cohort.size(); ++e) spread.push_back(e);
+
+  std::vector<int> ascending(front.begin(), front.end());
+  std::ranges::sort(ascending);
+  std::vector<int> sample;
+  sample.reserve(spread.size() + ascending.size());
+  std::ranges::set_union(spread, ascending, std::back_inserter(sample));
   return sample;
 }
 
-std::vector<double> rank_held(Evaluator& evaluator, const Cohort& cohort, std::span<const int> evaluations) {
-  std::vector<double> ranks = evaluator.rank(evaluations.size(), [&](std::size_t score) {
-    std::vector<double> values;
-    values.reserve(evaluations.size());
-    for (const int e : evaluations) values.push_back(cohort.scores(e)[score]);
-    return values;
+RankedSample rank_sample(Evaluator& evaluator, Cohort& cohort, std::span<const int> sample, Metric cost) {
+  RankedSample ranked;
+  std::vector<std::span<const double>> scores;
+  std::vector<double*> fitness;
+  cohort.visit(sample, [&](const Cohort::Entry& entry) {
+    if (!cohort.good(entry.evaluation)) return;
+    ranked.evaluations.push_back(entry.evaluation);
+    ranked.points.push_back({.score = 0, .cost = metric_value(entry.costs, cost)});
+    scores.push_back(entry.scores);
+    fitness.push_back(&entry.fitness);
   });
-  if (ranks.size() != evaluations.size()) throw InternalError("A rank score is missing.");
-  return ranks;
+  if (scores.empty()) return ranked;
+  const std::vector<double> ranks = evaluator.rank(scores.size(), [&](std::size_t score) {
+    std::vector<double> column;
+    column.reserve(scores.size());
+    for (const auto row : scores) column.push_back(row[score]);
+    return column;
+  });
+  if (ranks.size() != scores.size()) throw InternalError("A rank score is missing.");
+  for (std::size_t i = 0; i < ranks.size(); ++i) ranked.points[i].score = *fitness[i] = ranks[i];
+  return ranked;
 }
 
 std::vector<int> AllEvaluations::good() const {

@@ -1,6 +1,7 @@
 // Rank scores over evaluations: over a sample while a run goes on, over all of them at its end.
 #pragma once
 
+#include "assay/search/pareto.hpp"
 #include "assay/search/search.hpp"
 
 #include <vector>
@@ -16,8 +17,13 @@ std::vector<int> sample_of(const Cohort& cohort, std::span<const int> front);
 // The most that sample_of gives, not counting the front.
 constexpr int most_sampled = 4096;
 
-// Ranks those evaluations, all held and good; in their order.
-std::vector<double> rank_held(Evaluator& evaluator, const Cohort& cohort, std::span<const int> evaluations);
+// Ranks the good ones of these evaluations, which ascend and are held, and tells the cohort their fitness.
+// What comes back stands in their order.
+struct RankedSample {
+  std::vector<int> evaluations;
+  std::vector<Point> points;  // rank score and cost
+};
+RankedSample rank_sample(Evaluator& evaluator, Cohort& cohort, std::span<const int> sample, Metric cost);
 
 // Numbers of all evaluations, held or read back from the journal, which may be null where all are held.
 class AllEvaluations {

@@ -264,21 +264,9 @@ bool Run::score() {
 
 void Run::update_standing() {
   const std::vector<int> sample = sample_of(cohort_, front_);
-  std::vector<int> ranked;
-  for (const int e : sample) {
-    if (cohort_.good(e)) ranked.push_back(e);
-  }
-  if (!ranked.empty()) {
-    const std::vector<double> ranks = rank_held(evaluator_, cohort_, ranked);
-    std::vector<Point> points;
-    points.reserve(ranked.size());
-    for (std::size_t i = 0; i < ranked.size(); ++i) {
-      cohort_.set_fitness(ranked[i], ranks[i]);
-      points.push_back({ranks[i], metric_value(cohort_.costs(ranked[i]), settings_.front_metric)});
-    }
-    front_ = pareto_front(points);
-    for (int& index : front_) index = ranked[static_cast<std::size_t>(index)];
-  }
+  const RankedSample ranked = rank_sample(evaluator_, cohort_, sample, settings_.front_metric);
+  front_ = pareto_front(ranked.points);
+  for (int& index : front_) index = ranked.evaluations[static_cast<std::size_t>(index)];
   // Now and then, so that it costs nothing; the rest is in the journal.
   if (hooks_.journal != nullptr && std::ssize(cohort_.held()) > 2 * most_sampled) cohort_.keep(sample);
 }
@@ -295,12 +283,14 @@ SearchResult Run::finish() {
   seen_ = {};  // its memory is the ranking's
   const AllEvaluations all(cohort_, hooks_.journal);
   const std::vector<int> good = all.good();
-  std::vector<Point> points(good.size());
+  // Column after column, each freed before the next.
+  std::vector<Point> points;
   if (!good.empty()) {
     const auto column = [&](std::size_t score) { return all.scores(score); };
     const std::vector<double> ranks = evaluator_.rank(good.size(), column);
     if (ranks.size() != good.size()) throw InternalError("A rank score is missing.");
-    for (std::size_t i = 0; i < good.size(); ++i) points[i].score = ranks[i];
+    points.reserve(good.size());
+    for (const double rank : ranks) points.push_back({.score = rank});
   }
   if (!good.empty()) {
     const std::vector<double> costs = all.costs(settings_.front_metric);

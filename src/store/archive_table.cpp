@@ -1,5 +1,8 @@
 #include "archive_table.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace assay {
 
 ArchiveTable::ArchiveTable(SQLite::Database& database)
@@ -7,29 +10,23 @@ ArchiveTable::ArchiveTable(SQLite::Database& database)
       open_(database, "INSERT INTO archive (evaluation, since) VALUES (?, ?)"),
       drop_(database, "DELETE FROM archive WHERE evaluation = ? AND since = ? AND gone IS NULL"),
       close_(database, "UPDATE archive SET gone = ? WHERE evaluation = ? AND gone IS NULL") {
-  Query query(database, "SELECT evaluation FROM archive WHERE gone IS NULL");
-  while (query.next()) front_.insert(query.integer(0));
-  next_ = front_;
+  Query query(database, "SELECT evaluation FROM archive WHERE gone IS NULL ORDER BY evaluation");
+  while (query.next()) front_.push_back(query.integer(0));
 }
 
 void ArchiveTable::update(std::int64_t generation, std::span<const std::int64_t> front) {
-  next_ = {front.begin(), front.end()};
-  for (const std::int64_t evaluation : next_) {
-    if (front_.contains(evaluation)) continue;
+  next_.assign(front.begin(), front.end());
+  std::ranges::sort(next_);
+  std::vector<std::int64_t> came, went;
+  std::ranges::set_difference(next_, front_, std::back_inserter(came));
+  std::ranges::set_difference(front_, next_, std::back_inserter(went));
+  for (const std::int64_t evaluation : came) {
     // It may have left in the first part of this very generation: then it was there all the time.
     if (reopen_.with(evaluation).with(generation).run() == 0) open_.with(evaluation).with(generation).run();
   }
-  for (const std::int64_t evaluation : front_) {
-    if (next_.contains(evaluation)) continue;
+  for (const std::int64_t evaluation : went) {
     if (drop_.with(evaluation).with(generation).run() == 0) close_.with(generation).with(evaluation).run();
   }
-}
-
-void ArchiveTable::settle(bool committed) {
-  if (committed)
-    front_ = next_;
-  else
-    next_ = front_;
 }
 
 std::vector<ArchiveRow> ArchiveTable::read(SQLite::Database& database) {

@@ -8,7 +8,6 @@
 #include "database.hpp"
 
 #include <cstdint>
-#include <set>
 #include <span>
 #include <vector>
 
@@ -26,14 +25,14 @@ class ArchiveTable {
   // The front at the end of the generation. A generation that was cut short comes twice, and what stands then
   // is as if it had come once.
   void update(std::int64_t generation, std::span<const std::int64_t> front);
-  // After the transaction of an update was committed, or was not.
-  void settle(bool committed);
+  // To be told once the transaction of an update is committed.
+  void committed() { front_ = next_; }
 
   static std::vector<ArchiveRow> read(SQLite::Database& database);
 
  private:
-  std::set<std::int64_t> front_;  // as committed
-  std::set<std::int64_t> next_;
+  std::vector<std::int64_t> front_;  // as committed; ascending
+  std::vector<std::int64_t> next_;   // in the transaction at hand
   Query reopen_, open_, drop_, close_;
 };
 

@@ -42,33 +42,26 @@ void RunJournal::commit_generation(std::span<const EvaluationRow> evaluations,
                                    std::span<const std::int64_t> front) {
   Implementation& journal = *implementation_;
   Implementation::Writing& writing = *journal.writing;
-  bool committed = false;
-  try {
-    journal.transaction([&] {
-      std::int64_t expected = journal.evaluations->count();
-      for (const EvaluationRow& row : evaluations) {
-        if (row.evaluation != expected++)
-          throw InternalError("An evaluation came out of order into its journal.");
-        journal.evaluations->insert(row);
-      }
-      writing.generation.with(generation.generation)
-          .with(generation.proposed)
-          .with(generation.duplicates)
-          .with(generation.evaluated)
-          .with(generation.failed)
-          .with(generation.seconds)
-          .run();
-      for (const auto& [reason, rejection] : rejections) {
-        writing.rejection.with(reason).with(rejection.count).with(rejection.smallest.value_or(nan)).run();
-      }
-      writing.archive.update(generation.generation, front);
-    });
-    committed = true;
-  } catch (...) {
-    writing.archive.settle(committed);
-    throw;
-  }
-  writing.archive.settle(committed);
+  journal.transaction([&] {
+    std::int64_t expected = journal.evaluations->count();
+    for (const EvaluationRow& row : evaluations) {
+      if (row.evaluation != expected++)
+        throw InternalError("An evaluation came out of order into its journal.");
+      journal.evaluations->insert(row);
+    }
+    writing.generation.with(generation.generation)
+        .with(generation.proposed)
+        .with(generation.duplicates)
+        .with(generation.evaluated)
+        .with(generation.failed)
+        .with(generation.seconds)
+        .run();
+    for (const auto& [reason, rejection] : rejections) {
+      writing.rejection.with(reason).with(rejection.count).with(rejection.smallest.value_or(nan)).run();
+    }
+    writing.archive.update(generation.generation, front);
+  });
+  writing.archive.committed();
 }
 
 void RunJournal::record_results(std::span<const ResultRow> front, std::span<const ResultRow> shortlist) {

@@ -41,12 +41,22 @@ class Cohort {
   // score_names().size() values; meaningless when the evaluation failed.
   std::span<const double> scores(int evaluation) const;
   std::string_view status(int evaluation) const;
-  // The rank score as last told by set_fitness; NaN before, and where the evaluation failed.
+  // The rank score as of the last standing it was part of; NaN before, and where the evaluation failed.
   double fitness(int evaluation) const { return fitness_[slot(evaluation)]; }
-  void set_fitness(int evaluation, double fitness) { fitness_[slot(evaluation)] = fitness; }
+
+  struct Entry {
+    int evaluation;
+    const Costs& costs;
+    std::span<const double> scores;
+    double& fitness;
+  };
+  // Visits those, which ascend, in one pass over what is held.
+  template <class Visit>
+  void visit(std::span<const int> evaluations, Visit&& visit);
 
  private:
   std::size_t slot(int evaluation) const;
+  [[noreturn]] static void throw_not_held(int evaluation);
   void insert(std::size_t at, int evaluation, const Candidate& candidate, const GateResult& gate,
               const ScoreRow& row);
 
@@ -63,5 +73,16 @@ class Cohort {
   std::vector<double> fitness_;
   std::map<int, std::string> statuses_;  // of those that failed
 };
+
+template <class Visit>
+void Cohort::visit(std::span<const int> evaluations, Visit&& visit) {
+  std::size_t at = evaluations.empty() ? 0 : slot(evaluations.front());
+  for (const int evaluation : evaluations) {
+    while (at < held_.size() && held_[at] < evaluation) ++at;
+    if (at == held_.size() || held_[at] != evaluation) throw_not_held(evaluation);
+    visit(Entry{evaluation, costs_[at], std::span(scores_).subspan(at * score_count_, score_count_),
+                fitness_[at]});
+  }
+}
 
 }  // namespace assay

@@ -97,6 +97,7 @@ class RegularisedEvolution final : public Strategy {
     double violation = 0;
   };
 
+  void update_front(const Standing& standing);
   Candidate propose(Random& random) const;
   Candidate cross_front(Random& random) const;
   Candidate cross_winners(Random& random) const;
@@ -109,6 +110,7 @@ class RegularisedEvolution final : public Strategy {
   int duplicates_in_a_row_ = 0;
   std::deque<Member> members_;     // meet the budget, oldest first
   std::vector<Candidate> front_;   // by ascending cost
+  std::vector<int> on_front_;      // their evaluations
   std::vector<Member> stand_ins_;  // over budget, least violation first
 };
 
