@@ -49,9 +49,11 @@ RunSession::RunSession(RunJournal& journal, const Arguments& arguments, bool is_
 void RunSession::end(std::string_view state, std::string_view note) {
   journal_.end_session(state);
   journal_.set_state(state, note);
+  ended_ = true;
 }
 
 void RunSession::fail(const std::string& message) noexcept {
+  if (ended_) return;
   try {
     if (is_new_ && journal_.evaluation_count() == 0) {
       journal_.close();
