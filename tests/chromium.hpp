@@ -64,6 +64,7 @@ class Browser {
     session_ =
         call("Target.attachToTarget", {{"targetId", target["targetId"]}, {"flatten", true}})["sessionId"];
     for (const char* domain : {"Page", "Runtime", "Log", "Network"}) call(std::string(domain) + ".enable");
+    call("Performance.enable", {{"timeDomain", "threadTicks"}});
   }
   ~Browser() {
     ::kill(-process_, SIGKILL);
@@ -113,6 +114,14 @@ class Browser {
     return seconds.count();
   }
 
+  // Processor time of the page's main thread; begins anew with every page.
+  double seconds_of_page() {
+    const Json metrics = call("Performance.getMetrics");
+    for (const Json& metric : metrics["metrics"])
+  if (metric["name"] == "TaskDuration") return metric["value"];
+    throw std::runtime_error("the browser counts no time");
+  }
+
   // The value of a JavaScript expression; promises are waited for.
   Json evaluate(const std::string& expression) {
     const Json answer = call(
@@ -129,14 +138,21 @@ class Browser {
            {{"type", type}, {"x", x}, {"y", y}, {"button", "left"}, {"clickCount", 1}});
   }
 
-  // PNG of what the screen shows, or of the whole page.
-  void screenshot(const std::string& file, bool whole_page) {
+  void key(const std::string& name) {
+    for (const char* type : {"keyDown", "keyUp"})
+      call("Input.dispatchKeyEvent", {{"type", type}, {"key", name}});
+  }
+
+  // PNG of what the screen shows, or of the element that a CSS selector finds.
+  void screenshot(const std::string& file, const std::string& selector = "") {
     Json parameters = {{"format", "png"}};
-    if (whole_page) {
-      const Json size = call("Page.getLayoutMetrics")["cssContentSize"];
+    if (!selector.empty()) {
+      Json clip =
+          evaluate("(() => { const r = document.querySelector('" + selector +
+                   "').getBoundingClientRect(); return {x: r.x + scrollX, y: r.y + scrollY, width: r.width, "
+                   "height: r.height, scale: 1}; })()");
       parameters["captureBeyondViewport"] = true;
-      parameters["clip"] = {
-          {"x", 0}, {"y", 0}, {"width", size["width"]}, {"height", size["height"]}, {"scale", 1}};
+      parameters["clip"] = clip;
     }
     std::ofstream(file, std::ios::binary) << decoded(call("Page.captureScreenshot", parameters)["data"]);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "assay/accelerator/accelerator.hpp"
+#include "assay/estimate/memory.hpp"
 #include "assay/explain/decision_grid.hpp"
 #include "assay/explain/explanation.hpp"
 #include "assay/explain/importance.hpp"
@@ -43,8 +44,7 @@ class ReportMaker {
 
   RunReport report() {
     describe();
-    for (int i = 0; i < settings_.candidates; ++i)
-      report_.candidates.push_back(evaluated(i, space_.sample(random_)));
+    for (int i = 0; i < settings_.candidates; ++i) report_.candidates.push_back(evaluated(i, affordable()));
     look_back();
     answer();
     slices();
@@ -66,7 +66,7 @@ class ReportMaker {
     if (settings_.accelerator) {
       r.accelerator_name = "edge_npu_16";
       r.accelerator_fingerprint = "00c0ffee00c0ffee";
-      r.budgets = {{"latency_ms", 0.08}, {"peak_memory_bytes", 40960}};
+      r.budgets = {{"latency_ms", 0.5}, {"peak_memory_bytes", 262144}};
     }
     r.settings_json =
         R"({"strategy": "evolution", "population": 64, "batch": 16, "scores": ["capacity", "signal_propagation"]})";
@@ -78,27 +78,46 @@ class ReportMaker {
         {"2024-05-04T10:20:30Z", 3.2,
          "assay search 'spaces/" + settings_.space +
              ".toml' --accelerator spaces/accelerators/edge_npu_16.toml "
-             "--budget latency=0.08ms --evaluations 1024 --seed 1",
+             "--budget latency=0.5ms --evaluations 1024 --seed 1",
          "0.1.0", "oneDNN 2.6.3, SQLite 3.40.1", "AVX-512", "Example CPU at 2.50 GHz", "stopped", 2},
         {"2024-05-04T10:31:02Z", 488.9, "assay search --resume runs/" + settings_.space + ".journal", "0.1.0",
          "oneDNN 2.6.3, SQLite 3.40.1", "AVX-512", "Example CPU at 2.50 GHz", "finished", 2}};
     r.notes = {"Rank scores are those of the evaluated networks among each other."};
   }
 
-  ReportCandidate evaluated(std::int64_t evaluation, const Candidate& candidate) {
+  bool fits(const ReportCandidate& c) const {
+    return std::ranges::all_of(report_.budgets, [&](const auto& budget) {
+      return (budget.first == "latency_ms" ? c.latency_ms : static_cast<double>(c.peak_memory_bytes)) <=
+             budget.second;
+    });
+  }
+
+  // Networks above the budget are never evaluated.
+  Candidate affordable() {
+    for (;;) {
+      const Candidate candidate = space_.sample(random_);
+      if (fits(measured(candidate))) return candidate;
+    }
+  }
+
+  ReportCandidate measured(const Candidate& candidate) const {
     const Network network = executed(space_.decode(candidate));
     ReportCandidate c;
-    c.evaluation = evaluation;
     c.choices = candidate.choices;
     c.params = network.parameters();
     c.macs = network.macs();
+    c.peak_memory_bytes = memory_profile(estimator_.accelerator(), network).peak_bytes;
     if (settings_.accelerator) {
-      const Prediction prediction = estimator_.predict(network);
-      c.latency_ms = prediction.latency_ms;
-      c.latency_low_ms = prediction.latency_ms * 0.94;
-      c.latency_high_ms = prediction.latency_ms * 1.07;
+      c.latency_ms = estimator_.predict(network).latency_ms;
+      c.latency_low_ms = c.latency_ms * 0.94;
+      c.latency_high_ms = c.latency_ms * 1.07;
     }
-    c.peak_memory_bytes = memory_profile(network, MemoryPolicy{}).peak_bytes;
+    return c;
+  }
+
+  ReportCandidate evaluated(std::int64_t evaluation, const Candidate& candidate) {
+    ReportCandidate c = measured(candidate);
+    c.evaluation = evaluation;
     c.seconds = 0.004 + 0.003 * random_.uniform();
     if (random_.uniform() < 0.02) {
       c.status = "signal_propagation is not finite";
@@ -135,7 +154,7 @@ class ReportMaker {
       scores.push_back(c.rank_score);
       latencies.push_back(cost(c));
     }
-    r.rejections = {{"latency", 311, 0.0801}, {"memory", 1204, 41216.0}};
+    r.rejections = {{"latency", 311, 0.5004}, {"memory", 1204, 263168.0}};
     r.rejections.push_back({"cannot be built: the output of stage3 is smaller than its kernel", 12, {}});
     if (r.candidates.empty()) {
       r.rejections.clear();
@@ -166,6 +185,7 @@ class ReportMaker {
                       [](const ReportImportance& x) { return std::max(x.score_share, x.latency_share); });
     r.importance_score_r2 = score.r2;
     r.importance_latency_r2 = latency.r2;
+    latency_shares_ = latency.shares;
   }
 
   ReportNetwork network(const ReportCandidate& candidate, int position) {
@@ -193,7 +213,11 @@ class ReportMaker {
                                           static_cast<int>(report_.shortlist.size()) + 1));
     }
     if (settings_.baseline && !report_.candidates.empty()) {
-      ReportCandidate candidate = evaluated(-1, space_.sample(random_));
+      // An ordinary one: dearer than most.
+      std::vector<ReportCandidate> some;
+      for (int i = 0; i < 40; ++i) some.push_back(evaluated(-1, affordable()));
+      ReportCandidate candidate =
+          std::ranges::max(some, {}, [&](const ReportCandidate& c) { return cost(c); });
       candidate.status.clear();
       candidate.rank_score = std::log10(1.0 + static_cast<double>(candidate.macs)) - 0.5;
       report_.baseline = network(candidate, 0);
@@ -203,8 +227,7 @@ class ReportMaker {
   void slices() {
     if (report_.shortlist.empty()) return;
     const Candidate centre{report_.shortlist[0].candidate.choices};
-    std::vector<double> importance(space_.decisions().size(), 1);
-    const auto pair = choose_grid_decisions(space_, centre, importance);
+    const auto pair = choose_grid_decisions(space_, centre, latency_shares_, estimator());
     if (!pair) return;
     const DecisionGrid grid = decision_grid(space_, centre, pair->first, pair->second, estimator());
     ReportSlice slice;
@@ -244,6 +267,7 @@ class ReportMaker {
   Random random_{1, Purpose::sample};
   RunReport report_;
   std::vector<std::int64_t> chosen_;
+  std::vector<double> latency_shares_;
 };
 
 inline RunReport sample_report(const ReportSettings& settings = {}) {

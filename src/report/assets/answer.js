@@ -7,7 +7,7 @@ function againstBaseline(network, metric) {
   const part = change(network.candidate[metric], baseline?.candidate[metric]);
   if (part === null) return null;
   if (Math.abs(part) < 0.0005) return `as ${metric === "latency_ms" ? "much time" : "many MACs"} as the baseline`;
-  return `${percent(Math.abs(part))} ${part < 0 ? metrics[metric].less : metrics[metric].more} than the baseline`;
+  return `${changeText(part)} ${part < 0 ? metrics[metric].less : metrics[metric].more} than the baseline`;
 }
 
 const cost = (network) => network.candidate[report.cost];
@@ -66,13 +66,13 @@ function lead() {
   return sentences.join(" ");
 }
 
-// "−15.6 %" with words for those who hear it.
+// "−15.6 %"
 function delta(value, before) {
   const part = change(value, before);
   if (part === null) return null;
   const better = part < -0.0005, worse = part > 0.0005;
   return element("span", {class: "delta " + (better ? "better" : worse ? "worse" : ""), title: "against the baseline"},
-                 `${better ? minus : worse ? "+" : "±"}${percent(Math.abs(part))}`);
+                 `${better ? minus : worse ? "+" : "±"}${changeText(part)}`);
 }
 
 function accuracyDelta(network) {
@@ -106,8 +106,7 @@ function trainingText(network) {
 
 function latencyCell(c) {
   if (!isNumber(c.latency_ms)) return none;
-  const interval = isNumber(c.latency_low_ms) && c.latency_low_ms !== c.latency_high_ms
-    ? `${significant(c.latency_low_ms)} … ${significant(c.latency_high_ms)}` : null;
+  const interval = intervalText(c);
   return [milliseconds(c.latency_ms), c.extrapolated ? element("abbr", {title: "extrapolated: outside of what was measured"}, "?") : null,
           interval ? element("span", {class: "small"}, interval) : null];
 }
@@ -139,7 +138,7 @@ function shortlistTable() {
     element("p", {class: "reading"},
       "The shortlist, best rank score first. The rank score is what the untrained network promises: higher is better, and only differences within this run mean something. " +
       (baseline ? "Percentages are against the baseline; less is better. " : "The run has no baseline to compare with. ") +
-      (has_latency ? "Below a latency stands its prediction interval. " : "") + "A number opens its network."),
+      (networks.some((n) => intervalText(n.candidate)) ? "Below a latency stands its prediction interval. " : "") + "A number opens its network."),
   ];
 }
 

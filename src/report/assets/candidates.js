@@ -19,7 +19,7 @@ function axisTitle(key) {
 }
 // Ticks without units, which stand in the axis' name.
 function tick(key) {
-  return key === "peak_memory_bytes" ? bytes : key === "latency_ms" || key.includes("score") ? (v) => significant(v) : compact;
+  return key === "peak_memory_bytes" ? (v) => bytes(v, plain) : key === "latency_ms" || key.includes("score") ? plain : roundCompact;
 }
 
 function frontPoints() {
@@ -38,7 +38,7 @@ function lowestInView(points) {
   const sorted = points.map((p) => p[1]).sort((a, b) => a - b);
   if (sorted.length < 20) return null;
   const at = (share) => sorted[Math.floor(share * (sorted.length - 1))];
-  const floor = at(0.5) - 5 * Math.max(at(0.5) - at(0.1), at(0.9) - at(0.5), 1e-9);
+  const floor = at(0.5) - 3.5 * Math.max(at(0.5) - at(0.1), at(0.9) - at(0.5), 1e-9);
   return sorted[0] < floor ? floor : null;
 }
 
@@ -78,9 +78,10 @@ function frontOption(node) {
     axisLabel: {color: t.muted, fontSize: 12, hideOverlap: true, formatter: tick(front_view.x)},
   });
   const point = (c) => [valueOf(c, front_view.x), valueOf(c, front_view.y), c.evaluation];
-  const grids = [{left, right, top: 44, bottom: 58 + slider + (strip ? strip + 8 : 0), containLabel: false}];
+  const top = narrow ? 74 : 58;
+  const grids = [{left, right, top, bottom: 58 + slider + (strip ? strip + 8 : 0), containLabel: false}];
   const option = {
-    legend: {top: 4, left, itemGap: 16, textStyle: {color: t.muted, fontSize: 12}, inactiveColor: t.line, data: []},
+    legend: {top: 4, left, itemGap: narrow ? 10 : 16, right: narrow ? 0 : 130, textStyle: {color: t.muted, fontSize: 12}, inactiveColor: t.line, data: []},
     toolbox: {right: right - 4, top: 0, itemSize: 15, iconStyle: {borderColor: t.muted}, emphasis: {iconStyle: {borderColor: t.blue}},
               feature: narrow ? {} : {dataZoom: {title: {zoom: "Zoom into an area", back: "Zoom back"}, brushStyle: {color: t.blue, opacity: 0.12}},
                         restore: {title: "Whole plot"}, saveAsImage: {title: "Save as picture", name: "front", backgroundColor: t.surface}}},
@@ -88,7 +89,7 @@ function frontOption(node) {
     grid: grids,
     xAxis: [x],
     yAxis: [axis(axisTitle(front_view.y), {type: "value", scale: true, nameGap: narrow ? 34 : 44, min: floor,
-              axisLabel: {color: t.muted, fontSize: 12, formatter: tick(front_view.y)}})],
+              axisLabel: {showMinLabel: floor === null, color: t.muted, fontSize: 12, formatter: tick(front_view.y)}})],
     dataZoom: [
       {type: "inside", xAxisIndex: strip ? [0, 1] : [0], filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseMove: !narrow, moveOnMouseWheel: false, preventDefaultMouseMove: false},
       {type: "inside", yAxisIndex: [0], filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseMove: !narrow, moveOnMouseWheel: false, preventDefaultMouseMove: false},
@@ -103,15 +104,15 @@ function frontOption(node) {
       {name: "front", type: own_axes ? "line" : "scatter", step: own_axes ? "end" : undefined, data: on_front.slice().sort((a, b) => a[0] - b[0] || a[1] - b[1]),
        symbol: "circle", symbolSize: 7, showAllSymbol: true, triggerLineEvent: false, lineStyle: {color: t.blue, width: 1.5}, itemStyle: {color: t.blue}, z: 3,
        markLine: shows_limit ? {silent: true, symbol: "none", lineStyle: {color: t.orange, type: "dashed", width: 1.5},
-         label: {formatter: "budget " + axes[front_view.x].text(limit), position: "insideEndTop", rotate: 0, color: t.orange, align: limit > 0.6 * furthest ? "right" : "left", offset: [limit > 0.6 * furthest ? -6 : 6, 0], distance: 2}, data: [{xAxis: limit}]} : undefined},
+         label: {formatter: "budget " + limitText(front_view.x, limit), position: "insideEndTop", rotate: 0, color: t.orange, align: limit > 0.6 * furthest ? "right" : "left", offset: [limit > 0.6 * furthest ? -6 : 6, 0], distance: 2}, data: [{xAxis: limit}]} : undefined},
       {name: "shortlist", type: "scatter", data: chosen.map(point), symbol: "circle", symbolSize: 19, z: 5,
-       itemStyle: {color: t.blue, borderColor: t.surface, borderWidth: 1.5},
+       itemStyle: {color: t.blue, opacity: 1, borderColor: t.surface, borderWidth: 1.5},
        label: {show: true, color: themeName() === "dark" ? "#101418" : "#fff", fontSize: 11, fontWeight: 700, formatter: (p) => String(network_of.get(p.value[2])?.position ?? "")}},
     ],
   };
   if (baseline && isNumber(valueOf(baseline.candidate, front_view.x)) && isNumber(valueOf(baseline.candidate, front_view.y))) {
     option.series.push({name: "baseline", type: "scatter", data: [point(baseline.candidate)], symbol: "diamond", symbolSize: 17, z: 4,
-      itemStyle: {color: t.orange, borderColor: t.surface, borderWidth: 1.5}});
+      itemStyle: {color: t.orange, opacity: 1, borderColor: t.surface, borderWidth: 1.5}});
   }
   if (strip) {
     grids.push({left, right, height: strip, bottom: 58 + slider});
@@ -139,7 +140,7 @@ function frontReading() {
     ? ` Drawn are ${grouped(columns.count)} of ${grouped(report.evaluated)} evaluated networks: the whole front and an even sample of the others.` : "";
   const what = by_latency ? "fast" : "light";
   const hidden = isNumber(limit) && !columns[report.cost].some((v) => isNumber(v) && v * 1.6 >= limit)
-    ? ` The budget, ${metrics[report.cost].text(limit)}, lies far to the right of all of them.` : "";
+    ? ` The budget, ${limitText(report.cost, limit)}, lies far to the right of all of them.` : "";
   return `Each point is a network; the best are at the top left: a high score, and ${what}. No network found beats one on the blue line in both. ` +
     `Numbers are the shortlist${baseline ? ", the diamond is the baseline" : ""}${report.failed > 0 ? "; crosses below failed to score" : ""}. ` +
     "Click a point to see its network; zoom by pinching, with Ctrl and the wheel, or with the bar below." + hidden + sampled;

@@ -25,13 +25,18 @@ const metrics = {
 };
 
 const budget_words = {
-  latency_ms: (limit) => `under ${milliseconds(limit)}`,
-  peak_memory_bytes: (limit) => `within ${bytes(limit)} of memory`,
-  params: (limit) => `with at most ${compact(limit)} parameters`,
-  macs: (limit) => `with at most ${compact(limit)} MACs`,
+  latency_ms: (limit) => `under ${plain(limit)}${thin}ms`,
+  peak_memory_bytes: (limit) => `within ${bytes(limit, plain)} of memory`,
+  params: (limit) => `with at most ${roundCompact(limit)} parameters`,
+  macs: (limit) => `with at most ${roundCompact(limit)} MACs`,
 };
-const budget_text = listed(Object.entries(report.budgets).map(([metric, limit]) =>
-  budget_words[metric] ? budget_words[metric](limit) : `${metric} at most ${significant(limit)}`));
+const budgets = Object.keys(budget_words).filter((metric) => metric in report.budgets).map((metric) => [metric, report.budgets[metric]]);
+const budget_text = listed(budgets.map(([metric, limit]) =>
+budget_words[metric](limit)));
+
+// A limit, which is round where a measured value is not.
+const limit_texts = {latency_ms: (v) => plain(v) + thin + "ms", peak_memory_bytes: (v) => bytes(v, plain), params: roundCompact, macs: roundCompact};
+const limitText = (metric, limit) => (limit_texts[metric] ?? plain)(limit);
 
 function choicesOf(row) {
   const text = columns.choices[row], width = columns.choice_width;
@@ -57,6 +62,13 @@ function command(name, candidate, more = "") {
   const network = network_of.get(candidate.evaluation);
   const which = network && network.position > 0 ? `--number ${network.position}` : `--evaluation ${candidate.evaluation}`;
   return `assay ${name} --run ${shell(report.journal)} ${which}${more}`;
+}
+
+// "0.0584 … 0.0665", or nothing where the prediction is a point.
+function intervalText(candidate) {
+  if (!isNumber(candidate.latency_low_ms) || !isNumber(candidate.latency_high_ms)) return "";
+  const low = significant(candidate.latency_low_ms), high = significant(candidate.latency_high_ms);
+  return low === high ? "" : `${low} … ${high}`;
 }
 
 function change(value, before) {

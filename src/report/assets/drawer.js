@@ -18,8 +18,8 @@ function decisionList(candidate, other) {
   return element("div", {class: "decisions"}, report.decisions.map((decision, i) => {
     const text = decision.options[candidate.choices[i]] ?? "?";
     const differs = other && other.choices[i] !== candidate.choices[i];
-    return element("div", {class: differs ? "differs" : null, title: differs ? `there ${decision.options[other.choices[i]] ?? "?"}` : null},
-                   element("span", {}, decision.name), element("b", {}, text));
+    return element("div", {class: differs ? "differs" : null}, element("span", {}, decision.name),
+      element("b", {}, differs ? element("i", {}, `${decision.options[other.choices[i]] ?? "?"} → `) : null, text));
   }));
 }
 
@@ -29,8 +29,7 @@ function openNetwork(candidate, from) {
   opened_by = from ?? null;
   const reference = network === shortlist[0] && network ? baseline : shortlist[0];
   const close = element("button", {type: "button", class: "close", "aria-label": "Close", onclick: closeDrawer}, "×");
-  const interval = isNumber(candidate.latency_low_ms) && candidate.latency_low_ms !== candidate.latency_high_ms
-    ? ` (${significant(candidate.latency_low_ms)} … ${significant(candidate.latency_high_ms)})` : "";
+  const interval = intervalText(candidate);
   const title = network ? (network === baseline ? "Baseline" : `Network ${nameOf(network)}`) : `Evaluation ${grouped(candidate.evaluation)}`;
   const about = [network && network !== baseline ? `evaluation ${grouped(candidate.evaluation)}` : null,
                  front_evaluations.has(candidate.evaluation) ? "on the front" : null,
@@ -41,7 +40,7 @@ function openNetwork(candidate, from) {
     definitions([
       ["rank score", score(candidate.rank_score)],
       ...(network?.training ? [["test accuracy", accuracy(network.training.test_accuracy) + (network.training.status ? ` (${network.training.status})` : "")]] : []),
-      ...(isNumber(candidate.latency_ms) ? [["latency", milliseconds(candidate.latency_ms) + interval]] : []),
+      ...(isNumber(candidate.latency_ms) ? [["latency", milliseconds(candidate.latency_ms) + (interval ? ` (${interval})` : "")]] : []),
       ["peak memory", bytes(candidate.peak_memory_bytes)], ["parameters", compact(candidate.params)], ["MACs", compact(candidate.macs)],
       ...report.scores.map((name, i) => [name, score(candidate.scores[i])]),
       ["time of scoring", candidate.seconds > 0 ? duration(candidate.seconds) : "known before"],
@@ -50,7 +49,7 @@ function openNetwork(candidate, from) {
       candidate.evaluation >= 0 ? copyButton("Copy explain command", command("explain", candidate), "Command") : null,
       network && network.position > 0 ? copyButton("Copy export command", command("export", candidate, ` --out network${network.position}.onnx`), "Command") : null),
     element("h3", {}, "Decisions"),
-    reference && reference !== network ? element("p", {class: "small"}, `Marked: other than ${reference === baseline ? "the baseline" : nameOf(reference)}.`) : null,
+    reference && reference !== network ? element("p", {class: "small"}, `What differs from ${reference === baseline ? "the baseline" : nameOf(reference)} is marked, with its choice before the arrow.`) : null,
     decisionList(candidate, reference === network ? null : reference?.candidate),
   ];
   const holds = network && network.explanation.subgraphs.length > 0;

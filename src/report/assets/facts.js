@@ -15,18 +15,19 @@ function settingRows(settings) {
   if (settings === null || typeof settings !== "object") return settings ? [["settings", String(settings)]] : [];
   return Object.entries(settings).map(([key, value]) => [key.replaceAll("_", " "),
     Array.isArray(value) ? value.map((v) => typeof v === "object" ? JSON.stringify(v) : String(v)).join(", ") || none
-    : value !== null && typeof value === "object" ? JSON.stringify(value) : value === null || value === "" ? none : String(value)]);
+    : value !== null && typeof value === "object" ? Object.entries(value).map(([k, v]) => `${k} ${typeof v === "object" ? JSON.stringify(v) : v}`).join(", ") || none : value === null || value === "" ? none : String(value)]);
 }
 
 function showFacts() {
-  const budgets = Object.entries(report.budgets).map(([metric, limit]) => `${metrics[metric]?.title ?? metric} ≤ ${(metrics[metric]?.text ?? significant)(limit)}`);
+  const limits = budgets.map(([metric, limit]) => `${metrics[metric].title} ≤ ${limitText(metric, limit)}`);
+  const part = (count, what) => count > 0 ? `, of them ${grouped(count)} ${what}` : "";
   byId("run-facts").append(...[
     definitions([
       ["state", report.state + (report.state_note ? `: ${report.state_note}` : "")], ["journal", report.journal], ["created", utc(report.created_utc)], ["seed", report.seed_text],
       ["space", `${report.space_name}, ${report.space_fingerprint}`],
       ["accelerator", report.accelerator_name ? `${report.accelerator_name}, ${report.accelerator_fingerprint}` : "none"],
-      ["budgets", budgets.length > 0 ? listed(budgets) : "none"], ["scores", listed(report.scores)],
-      ["proposed", `${grouped(report.proposed)}, of them ${grouped(report.duplicates)} seen before`], ["evaluated", `${grouped(report.evaluated)}, of them ${grouped(report.failed)} failed`],
+      ["budgets", limits.length > 0 ? listed(limits) : "none"], ["scores", listed(report.scores)],
+      ["proposed", grouped(report.proposed) + part(report.duplicates, "seen before")], ["evaluated", grouped(report.evaluated) + part(report.failed, "failed")],
     ]),
     ...report.sessions.map((session, i) => sessionFacts(session, i + 1)),
     settingRows(report.settings).length > 0 ? element("details", {open: true}, element("summary", {}, "Settings"), definitions(settingRows(report.settings))) : null,

@@ -19,14 +19,17 @@ function mapOption(node, slice) {
   const t = theme(), cells = [];
   const known = slice.values.flat().filter(isNumber);
   const low = Math.min(...known), high = Math.max(...known);
+  const winner_row = slice.row_options.indexOf(optionOfWinner(slice.row_decision));
+  const winner_col = slice.column_options.indexOf(optionOfWinner(slice.column_decision));
   const shows_text = slice.row_options.length * slice.column_options.length <= 42;
   slice.values.forEach((values, row) => values.forEach((value, col) => {
     if (!isNumber(value)) return;
     const dark_cell = (themeName() === "dark") !== ((value - low) / (high - low || 1) > 0.45);
-    cells.push({value: [col, row, value], label: {color: dark_cell ? "#f2f4f6" : "#14181c"}});
+    const is_winner = row === winner_row && col === winner_col;
+    cells.push({value: [col, row, value], is_winner, label: {color: dark_cell ? "#f2f4f6" : "#14181c", fontWeight: is_winner ? 700 : 400},
+                itemStyle: is_winner ? {borderColor: t.orange, borderWidth: 3} : undefined});
   }));
-  const row = slice.row_options.indexOf(optionOfWinner(slice.row_decision));
-  const col = slice.column_options.indexOf(optionOfWinner(slice.column_decision));
+  cells.sort((a, b) => a.is_winner - b.is_winner);  // its frame above the others
   const category = (name, data, more) => axis(name, {type: "category", data, axisTick: {show: false}, axisLine: {show: false}, splitLine: {show: false},
     axisLabel: {color: t.muted, fontSize: 12, hideOverlap: true}, ...more});
   return {
@@ -40,9 +43,6 @@ function mapOption(node, slice) {
     series: [
       {type: "heatmap", data: cells, itemStyle: {borderColor: t.surface, borderWidth: 1}, emphasis: {itemStyle: {borderColor: t.ink, borderWidth: 2}},
        label: {show: shows_text, fontSize: 11, formatter: (p) => slice.unit === "ms" ? significant(p.value[2], 2) : compact(p.value[2])}},
-      {type: "scatter", silent: true, data: row < 0 || col < 0 ? [] : [[col, row]], symbol: "rect", symbolSize: 0, z: 4,
-       markPoint: row < 0 || col < 0 ? undefined : {silent: true, symbol: "pin", symbolSize: 34, itemStyle: {color: t.orange}, data: [{coord: [col, row]}],
-         label: {show: true, formatter: "#1", color: "#fff", fontSize: 11, fontWeight: 700}}},
     ],
   };
 }
@@ -56,7 +56,7 @@ function linesOption(node, slice) {
     tooltip: tooltip((p) => sliceTip(slice, p.seriesIndex, p.dataIndex)),
     legend: {type: "scroll", bottom: 0, textStyle: {color: t.muted, fontSize: 12}, itemWidth: 18, pageIconSize: 11, pageTextStyle: {color: t.muted}},
     xAxis: axis(slice.column_decision, {type: "category", data: slice.column_options, nameGap: 26, splitLine: {show: false}}),
-    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, fontSize: 12, formatter: slice.unit === "ms" ? (v) => significant(v) : compact}}),
+    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, fontSize: 12, formatter: slice.unit === "ms" ? plain : roundCompact}}),
     series: slice.row_options.map((name, row) => ({
       name: `${slice.row_decision.split(".").pop()} ${name}`, type: "line", data: slice.values[row].map((v) => isNumber(v) ? v : null),
       symbol: shapes[row % shapes.length], symbolSize: 7, lineStyle: {width: 1.75, color: colors[row % colors.length]}, itemStyle: {color: colors[row % colors.length]}})),
@@ -78,6 +78,6 @@ function setUpLandscape() {
   byId("landscape-form").append(...buttons);
   const rising = slices.slice(1).map((s) => `${percent(s.rising_share, 2)} in “${s.title}”`);
   byId("landscape-reading").textContent =
-    `Around #1, only ${slices[0].row_decision} and ${slices[0].column_decision} vary. MACs fall smoothly with smaller numbers; latency is a staircase, because channels that do not fill the accelerator's lanes cost as much as those that do. ` +
+    `Around #1 (framed), only ${slices[0].row_decision} and ${slices[0].column_decision} vary. MACs fall smoothly with smaller numbers; latency is a staircase, because channels that do not fill the accelerator's lanes cost as much as those that do. ` +
     (rising.length > 0 ? `Of the steps to a neighbour with fewer MACs, the share that is slower nevertheless: ${listed(rising)}.` : "Without an accelerator there is no latency to compare with.");
 }

@@ -57,7 +57,7 @@ function drawNetwork(box, id, network, zoom) {
   box.replaceChildren(canvas);
   const build = () => {
     const t = theme();
-    const at = (n) => [n.x * dx + (graph.across - 1) * dx / 2 - (graph.across === 1 ? 0 : 0), n.layer * dy];
+    const at = (n) => [n.x * dx + (graph.across - 1) * dx / 2, n.layer * dy];
     const corner = (name, x, y) => ({id: name, name, x, y, symbolSize: 0, label: {show: false}, silent: true});
     return {
       tooltip: tooltip((p) => p.dataType === "node" && p.data.part !== undefined ? subgraphTip(network.explanation.subgraphs[p.data.part]) : ""),
@@ -66,11 +66,12 @@ function drawNetwork(box, id, network, zoom) {
         data: [...graph.nodes.map((n) => {
           const [x, y] = at(n), color = n.part ? kindColor(n.part.kind) : t.muted;
           const figures = !n.part ? "" : isNumber(n.part.latency_ms) ? `${milliseconds(n.part.latency_ms)} · ${percent(n.part.share, 2)}` : `${compact(n.part.macs)} MACs`;
-          return {id: String(n.id), name: String(n.id), x, y, part: n.part ? n.id : undefined, symbol: "roundRect", symbolSize: n.part ? [width, height] : [width * 0.72, height * 0.66],
-            itemStyle: {color: mixed(t.surface, color, n.part ? 0.14 : 0.06), borderColor: color, borderWidth: 1.2},
-            label: {show: zoom >= 0.45, lines: [n.label, figures]}};
+          return {id: String(n.id), name: String(n.id), x, y, part: n.part ? n.id : undefined, symbol: "rect", symbolSize: [width, n.part ? height : height * 0.6],
+            // A label's box keeps its corners and lines whatever its size; a symbol's are stretched with it.
+            itemStyle: {color: zoom < 0.45 ? mixed(t.surface, color, 0.4) : "transparent"},
+            label: {show: zoom >= 0.45, lines: [n.label, figures], backgroundColor: mixed(t.surface, color, n.part ? 0.13 : 0.05), borderColor: n.part ? color : t.line, borderWidth: 1.2, borderRadius: 6 * zoom}};
         }), corner("top-left", 0, 0), corner("bottom-right", inner_w, inner_h)],
-        label: {show: true, position: "inside", fontSize: 11 * zoom, lineHeight: 15 * zoom, color: t.ink, width: width - 12 * zoom, overflow: "truncate",
+        label: {show: true, position: "inside", fontSize: 11 * zoom, lineHeight: 15 * zoom, padding: [4 * zoom, 6 * zoom], align: "center", color: t.ink, width: width - 12 * zoom, overflow: "truncate",
           formatter: (p) => (p.data.label?.lines ?? []).filter(Boolean).join("\n")},
         edges: graph.edges.map((e) => {
           const from = graph.by_id.get(e.from), to = graph.by_id.get(e.to), [x1, y1] = at(from), [x2, y2] = at(to);
@@ -94,26 +95,25 @@ function barsOption(node) {
   const value = (s) => has_latency ? s.latency_ms : s.macs, text = has_latency ? milliseconds : compact;
   const order = e.subgraphs.map((_, i) => i);
   if (by_cost) order.sort((a, b) => value(e.subgraphs[b]) - value(e.subgraphs[a]));
-  const parts = order.map((i) => e.subgraphs[i]), left = narrow ? 108 : 168, lanes = has_latency ? (narrow ? 62 : 96) : 0;
+  const parts = order.map((i) => e.subgraphs[i]), left = narrow ? 112 : 168, lanes = has_latency ? (narrow ? 84 : 124) : 0;
   const category = (more) => axis("", {type: "category", inverse: true, data: parts.map((_, i) => String(i)), axisTick: {show: false}, axisLine: {show: false}, splitLine: {show: false}, ...more});
   const label_space = narrow ? 56 : 66;
   const option = {
     grid: [{left, right: lanes + label_space + 14, top: 26, bottom: 8}],
     tooltip: tooltip((p) => subgraphTip(parts[p.dataIndex])),
     xAxis: [{type: "value", min: 0, show: false}],
-    yAxis: [category({axisLabel: {color: t.ink, fontSize: 12, interval: 0, width: left - 12, overflow: "truncate", formatter: (_, i) => parts[i].name}})],
+    yAxis: [category({axisLabel: {color: t.ink, fontSize: narrow ? 11 : 12, interval: 0, width: left - 10, overflow: "truncate", formatter: (_, i) => shortenedFront(parts[i].name, narrow ? 15 : 23)}})],
     title: [{text: has_latency ? "latency" : "MACs", left, top: 2, textStyle: {fontSize: 12, fontWeight: 400, color: t.muted}}],
     series: [{type: "bar", barWidth: 12, data: parts.map((s) => ({value: value(s), itemStyle: {color: has_latency ? boundColor(s.bound) : t.blue, borderRadius: [0, 2, 2, 0]}})),
       label: {show: true, position: "right", fontSize: 11, color: t.muted, formatter: (p) => text(p.value)}}],
   };
   if (has_latency) {
-    option.grid.push({right: 10, width: lanes - 10, top: 26, bottom: 8});
+    option.grid.push({right: 46, width: lanes - 46, top: 26, bottom: 8});
     option.xAxis.push({type: "value", gridIndex: 1, min: 0, max: 1, show: false});
-    option.yAxis.push(category({gridIndex: 1, show: false}));
-    option.title.push({text: "lanes used", right: 6, top: 2, textStyle: {fontSize: 12, fontWeight: 400, color: t.muted}});
+    option.yAxis.push(category({gridIndex: 1, position: "right", axisLabel: {color: t.muted, fontSize: 11, interval: 0, formatter: (_, i) => percent(parts[i].lane_efficiency, 2)}}));
+    option.title.push({text: "lanes used", right: 8, top: 2, textStyle: {fontSize: 12, fontWeight: 400, color: t.muted}});
     option.series.push({type: "bar", xAxisIndex: 1, yAxisIndex: 1, barWidth: 12, showBackground: true, backgroundStyle: {color: t.faint, borderRadius: 2},
-      data: parts.map((s) => s.lane_efficiency), itemStyle: {color: t.green, borderRadius: 2},
-      label: {show: !narrow, position: "insideLeft", fontSize: 10, color: t.ink, formatter: (p) => isNumber(p.value) ? percent(p.value, 2) : ""}});
+      data: parts.map((s) => s.lane_efficiency), itemStyle: {color: t.green, borderRadius: 2}});
   }
   return option;
 }
@@ -122,16 +122,17 @@ function memoryOption(node) {
   const t = theme(), narrow = isNarrow(node), e = shown_network.explanation, steps = e.memory, limit = report.budgets.peak_memory_bytes;
   const peak = steps.reduce((best, s, i) => s.live_bytes > steps[best].live_bytes ? i : best, 0), most = steps[peak].live_bytes;
   const shows_limit = isNumber(limit) && limit < 3 * most;
+  const top = 1.12 * (shows_limit ? Math.max(limit, most) : most), interval = 2 ** Math.ceil(Math.log2(Math.max(top, 4) / 5));
   return {
-    grid: {left: 74, right: 20, top: 30, bottom: 44},
+    grid: {left: 74, right: 20, top: 16, bottom: 44},
     tooltip: tooltip((p) => { const s = steps[p[0].dataIndex];
-      return tip(s.name === s.last_name ? s.name : `${s.name} … ${s.last_name}`, [["alive", bytes(s.live_bytes)], ["of the peak", percent(s.live_bytes / most, 2)], ["step", `${p[0].dataIndex + 1} of ${steps.length}`]]); }, {trigger: "axis", axisPointer: {lineStyle: {color: t.muted}}}),
-    xAxis: axis("step of execution", {type: "category", data: steps.map((_, i) => String(i + 1)), boundaryGap: false, nameGap: 26, splitLine: {show: false}}),
-    yAxis: axis("", {type: "value", min: 0, max: shows_limit ? Math.max(limit, most) * 1.12 : most * 1.15, splitNumber: 4, axisLabel: {color: t.muted, showMaxLabel: false, formatter: (v) => bytes(v)}}),
-    series: [{type: "line", step: "middle", data: steps.map((s) => s.live_bytes), showSymbol: steps.length === 1, lineStyle: {color: t.blue, width: 2}, itemStyle: {color: t.blue}, areaStyle: {color: t.blue, opacity: 0.14},
-      markPoint: {silent: true, symbol: "circle", symbolSize: 9, itemStyle: {color: t.ink}, data: [{coord: [peak, most]}],
-        label: {show: true, formatter: `peak ${bytes(most)}`, color: t.ink, fontSize: 12, position: peak > 0.75 * steps.length ? "left" : "right", distance: 8}},
-      markLine: shows_limit ? {silent: true, symbol: "none", lineStyle: {color: t.orange, type: "dashed", width: 1.5}, label: {formatter: `budget ${bytes(limit)}`, position: narrow ? "insideStartTop" : "insideEndTop", color: t.orange}, data: [{yAxis: limit}]} : undefined}],
+      return tip(s.name === s.last_name ? s.name : `${s.name} … ${s.last_name}`, [["alive", bytes(s.live_bytes)], ["of the peak", percent(s.live_bytes / most, 2)], ["step", `${p[0].dataIndex + 1} of ${steps.length}`]]); }, {trigger: "axis", axisPointer: {type: "shadow", shadowStyle: {color: t.ink, opacity: 0.06}}}),
+    xAxis: axis("step of execution", {type: "category", data: steps.map((_, i) => String(i + 1)), nameGap: 26, splitLine: {show: false}, axisTick: {show: false}}),
+    yAxis: axis("", {type: "value", min: 0, max: interval * Math.ceil(top / interval), interval, axisLabel: {color: t.muted, formatter: (v) => bytes(v, plain)}}),
+    series: [{type: "bar", barCategoryGap: steps.length > 80 ? 0 : "12%", data: steps.map((s, i) => i !== peak ? s.live_bytes : {value: s.live_bytes, itemStyle: {color: t.ink},
+        label: {show: true, position: "top", color: t.ink, fontSize: 12, formatter: `peak ${bytes(most)}`, align: peak > 0.85 * steps.length ? "right" : peak < 0.15 * steps.length ? "left" : "center"}}),
+      itemStyle: {color: t.blue, borderRadius: [2, 2, 0, 0]},
+      markLine: shows_limit ? {silent: true, symbol: "none", lineStyle: {color: t.orange, type: "dashed", width: 1.5}, label: {formatter: `budget ${limitText("peak_memory_bytes", limit)}`, position: narrow ? "insideStartTop" : "insideEndTop", color: t.orange}, data: [{yAxis: limit}]} : undefined}],
   };
 }
 
@@ -177,7 +178,7 @@ function naturalZoom() {
 function showInside(network) {
   shown_network = network;
   byId("network-choice").value = String(networks.indexOf(network));
-  const e = network.explanation, height = `${40 + 24 * e.subgraphs.length}px`;
+  const e = network.explanation, rows = e.subgraphs.length, height = `${40 + rows * Math.max(24, Math.min(32, 550 / rows))}px`;
   byId("network-line").textContent = networkLine(network);
   zoomDrawing(naturalZoom());
   removePlot("bars-plot");
@@ -200,7 +201,7 @@ function showInside(network) {
                  : "Bars: the multiply-accumulates of each box. Without an accelerator there are no latencies.");
   const limit = report.budgets.peak_memory_bytes;
   byId("memory-reading").textContent = `What is alive while each step runs, as the accelerator file counts it, weights apart. The peak stands at ${e.peak_name}; only what lowers the peak lowers the memory needed.` +
-    (isNumber(limit) && limit >= 3 * e.peak_memory_bytes ? ` The budget, ${bytes(limit)}, is far above.` : "");
+    (isNumber(limit) && limit >= 3 * e.peak_memory_bytes ? ` The budget, ${bytes(limit, plain)}, is far above.` : "");
   byId("subgraph-table").replaceChildren(subgraphTable(e));
 }
 

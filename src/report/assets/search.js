@@ -8,9 +8,9 @@ function lineOption(node, name, points, color, more = {}) {
     tooltip: tooltip((p) => tip(`After ${times(p[0].value[0], "evaluation")}`, [[name, (more.text ?? significant)(p[0].value[1])]]),
                      {trigger: "axis", axisPointer: {lineStyle: {color: t.muted}}}),
     xAxis: axis("evaluations", {type: "value", min: 0, max: points.at(-1)?.[0] || 1, nameGap: 26, splitLine: {show: false},
-                axisLabel: {color: t.muted, fontSize: 12, hideOverlap: true, formatter: compact}}),
-    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, min: more.min, max: more.max,
-                axisLabel: {color: t.muted, fontSize: 12, formatter: more.tick ?? ((v) => significant(v))}}),
+                axisLabel: {color: t.muted, fontSize: 12, hideOverlap: true, formatter: roundCompact}}),
+    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, min: more.min, max: more.max, interval: more.interval, minInterval: more.minInterval,
+                axisLabel: {color: t.muted, fontSize: 12, formatter: more.tick ?? plain}}),
     series: [{type: "line", step: "end", data: points, showSymbol: points.length === 1, symbolSize: 7, lineStyle: {color, width: 2}, itemStyle: {color},
               areaStyle: more.area ? {color, opacity: 0.1} : undefined}],
   };
@@ -25,10 +25,10 @@ function setUpConvergence() {
   if (steps.length > 0) {
     wanted.push(["best-plot", "best rank score", (t) => [steps.map((s) => [s.evaluated, s.best_rank_score]), t.blue, {text: score}]],
                 ["volume-plot", "share of the final front's area", (t) => [steps.map((s) => [s.evaluated, s.hypervolume_share]), t.green,
-                  {text: percent, tick: (v) => percent(v), min: 0, max: 1, area: true}]]);
+                  {text: percent, tick: roundPercent, min: 0, max: 1, interval: 0.25, area: true}]]);
   }
   if (generations.some((g) => g.front_size > 0))
-    wanted.push(["archive-plot", "networks on the front", (t) => [generations.map((g) => [g.evaluated, g.front_size]), t.pink, {text: grouped, tick: compact, min: 0}]]);
+    wanted.push(["archive-plot", "networks on the front", (t) => [generations.map((g) => [g.evaluated, g.front_size]), t.pink, {text: grouped, tick: roundCompact, min: 0, minInterval: 1}]]);
   byId("convergence-plots").append(...wanted.map(([id]) => panel(id)));
   for (const [id, name, values] of wanted)
     plot(id, (node) => lineOption(node, name, ...values(theme())), `${name} over the evaluations`);
@@ -47,7 +47,7 @@ function importanceOption(node) {
     grid: {left: narrow ? 118 : 190, right: 26, top: 34, bottom: 44},
     legend: {top: 2, left: narrow ? 0 : 190, textStyle: {color: t.muted, fontSize: 12}},
     tooltip: tooltip((p) => tip(items[p[0].dataIndex].decision, p.map((s) => [s.seriesName, percent(s.value)])), {trigger: "axis", axisPointer: {type: "shadow", shadowStyle: {color: t.ink, opacity: 0.05}}}),
-    xAxis: axis("share of the differences explained", {type: "value", min: 0, axisLabel: {color: t.muted, hideOverlap: true, formatter: (v) => percent(v)}}),
+    xAxis: axis("share of the differences explained", {type: "value", min: 0, axisLabel: {color: t.muted, hideOverlap: true, formatter: roundPercent}}),
     yAxis: axis("", {type: "category", inverse: true, data: items.map((i) => i.decision), axisTick: {show: false}, splitLine: {show: false},
                 axisLabel: {color: t.ink, fontSize: 12, interval: 0, width: narrow ? 108 : 178, overflow: "truncate"}}),
     series: [...(costs ? [bars(by_latency ? "latency" : "MACs", "latency_share", t.orange)] : []), ...(scores ? [bars("rank score", "score_share", t.blue)] : [])],
@@ -77,8 +77,8 @@ function setUpRejections() {
   byId("rejection-table").append(table([
     {title: "reason", value: (r) => r.reason},
     {title: "networks", numeric: true, value: (r) => grouped(r.count)},
-    {title: "share", value: (r) => element("span", {class: "meter"}, element("span", {style: `width:${(100 * r.count / most).toFixed(1)}%`}))},
-    {title: "", numeric: true, value: (r) => percent(r.count / total)},
+    {title: "", value: (r) => element("span", {class: "meter"}, element("span", {style: `width:${(100 * r.count / most).toFixed(1)}%`}))},
+    {title: "share", numeric: true, value: (r) => percent(r.count / total, 2)},
     {title: "smallest seen", numeric: true, value: smallest},
   ], items, "Rejected networks by reason"));
   byId("rejection-reading").textContent =

@@ -17,31 +17,37 @@ function significant(value, digits = 3) {
   return text.replace("-", minus);
 }
 
+// For ticks and limits, which are round: no zeros at the end.
+const plain = (value) => isNumber(value) ? String(Number(value.toPrecision(4))).replace("-", minus) : none;
+
 function grouped(value) {
   return isNumber(value) ? Math.round(value).toLocaleString("en-US").replaceAll(",", thin) : none;
 }
 
 // 173k, 15.6M.
-function compact(value) {
+function compact(value, text = significant) {
   if (!isNumber(value)) return none;
   const steps = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
   for (const [size, letter] of steps)
-    if (Math.abs(value) >= size * 0.9995) return significant(value / size) + letter;
-  return significant(value);
+    if (Math.abs(value) >= size * 0.9995) return text(value / size) + letter;
+  return Number.isInteger(value) ? plain(value) : text(value);
 }
+const roundCompact = (value) => compact(value, plain);
+const roundPercent = (share) => plain(100 * share) + thin + "%";
 
-function bytes(value) {
+function bytes(value, text = significant) {
   if (!isNumber(value)) return none;
   const steps = [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]];
   for (const [size, unit] of steps)
-    if (Math.abs(value) >= size) return significant(value / size) + thin + unit;
-  return significant(value) + thin + "B";
+    if (Math.abs(value) >= size) return text(value / size) + thin + unit;
+  return plain(value) + thin + "B";
 }
 
 const milliseconds = (value) => isNumber(value) ? significant(value) + thin + "ms" : none;
 
 function duration(seconds) {
   if (!isNumber(seconds)) return none;
+  if (seconds < 1) return significant(1000 * seconds, 2) + thin + "ms";
   if (seconds < 60) return significant(seconds, 2) + thin + "s";
   const minutes = Math.floor(Math.round(seconds) / 60);
   if (minutes < 60) return `${minutes}${thin}min ${Math.round(seconds) % 60}${thin}s`;
@@ -49,6 +55,8 @@ function duration(seconds) {
 }
 
 const percent = (share, digits = 3) => isNumber(share) ? significant(100 * share, digits) + thin + "%" : none;
+// Of two values: 15.6 %, 109 %, without its sign.
+const changeText = (part) => (Math.abs(part) < 0.9995 ? (100 * Math.abs(part)).toFixed(1) : significant(100 * Math.abs(part))) + thin + "%";
 const accuracy = (share) => isNumber(share) ? (100 * share).toFixed(1) + thin + "%" : none;
 const score = (value) => isNumber(value) ? value.toFixed(3).replace("-", minus) : none;
 const times = (count, singular, plural = singular + "s") => `${grouped(count)} ${count === 1 ? singular : plural}`;
@@ -58,6 +66,8 @@ const utc = (text) => text.replace("T", " ").replace("Z", " UTC");
 const listed = (texts) =>
   texts.length < 2 ? texts.join("") : texts.slice(0, -1).join(", ") + " and " + texts[texts.length - 1];
 
+// The end of a name tells more than its beginning: "…block2.expand".
+const shortenedFront = (text, most) => text.length <= most ? text : "…" + text.slice(text.length - most + 1);
 const shortened = (text, most) => text.length <= most ? text : text.slice(0, most - 1) + "…";
 
 // As a POSIX shell takes it.

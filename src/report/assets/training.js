@@ -1,7 +1,7 @@
 // Score against what training gave, and the curves of training.
 
 const trained_networks = networks.filter((n) => n.training);
-const marks = ["circle", "rect", "triangle", "roundRect", "pin", "arrow"];
+const marks = ["circle", "rect", "triangle", "roundRect", "emptyCircle", "emptyRect", "emptyTriangle"];
 
 function networkColor(network) {
   const t = theme(), colors = [t.blue, t.green, t.pink, t.amber, t.sky, t.muted];
@@ -17,10 +17,10 @@ function accuracyOption(node) {
     title: {text: "test accuracy against rank score", left: 0, top: 2, textStyle: {color: t.ink, fontSize: 13, fontWeight: 600}},
     tooltip: tooltip((p) => { const n = network_of.get(p.value[2]);
       return tip(nameOf(n), [["test accuracy", accuracy(n.training.test_accuracy)], ["rank score", score(n.candidate.rank_score)], ["latency", milliseconds(n.candidate.latency_ms)], ["training", duration(n.training.seconds)]]); }),
-    xAxis: axis("rank score", {type: "value", scale: true, axisLabel: {color: t.muted, hideOverlap: true, formatter: (v) => significant(v)}}),
-    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, formatter: (v) => accuracy(v)}}),
+    xAxis: axis("rank score", {type: "value", scale: true, boundaryGap: ["6%", "6%"], axisLabel: {color: t.muted, hideOverlap: true, formatter: plain}}),
+    yAxis: axis("", {type: "value", scale: true, boundaryGap: ["8%", "8%"], splitNumber: 4, axisLabel: {color: t.muted, formatter: roundPercent}}),
     series: [{type: "scatter", symbolSize: 13, clip: false,
-      data: points.map((n) => ({value: [n.candidate.rank_score, n.training.test_accuracy, n.candidate.evaluation], symbol: networkMark(n), itemStyle: {color: networkColor(n), borderColor: t.surface, borderWidth: 1}})),
+      data: points.map((n) => ({value: [n.candidate.rank_score, n.training.test_accuracy, n.candidate.evaluation], symbol: networkMark(n), itemStyle: {color: networkColor(n), opacity: 1}})),
       label: {show: true, position: "right", color: t.ink, fontSize: 12, formatter: (p) => nameOf(network_of.get(p.value[2]))}, labelLayout: {moveOverlap: "shiftY"}}],
   };
 }
@@ -28,7 +28,7 @@ function accuracyOption(node) {
 function curvesOption(node) {
   const t = theme(), with_curve = trained_networks.filter((n) => n.training.epochs.length > 0);
   const by_accuracy = with_curve.some((n) => n.training.epochs.some((e) => isNumber(e.test_accuracy)));
-  const key = by_accuracy ? "test_accuracy" : "train_loss", text = by_accuracy ? accuracy : significant;
+  const key = by_accuracy ? "test_accuracy" : "train_loss";
   return {
     grid: {left: 62, right: 18, top: 34, bottom: 76},
     title: {text: by_accuracy ? "test accuracy by epoch" : "training loss by epoch", left: 0, top: 2, textStyle: {color: t.ink, fontSize: 13, fontWeight: 600}},
@@ -36,7 +36,7 @@ function curvesOption(node) {
     tooltip: tooltip((p) => { const epoch = with_curve[p.seriesIndex].training.epochs[p.dataIndex];
       return tip(`${nameOf(with_curve[p.seriesIndex])}, epoch ${epoch.epoch}`, [["test accuracy", accuracy(epoch.test_accuracy)], ["training loss", significant(epoch.train_loss)], ["after", duration(epoch.seconds)]]); }),
     xAxis: axis("epoch", {type: "value", minInterval: 1, scale: true, nameGap: 26, splitLine: {show: false}}),
-    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, formatter: (v) => text(v)}}),
+    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, formatter: by_accuracy ? roundPercent : plain}}),
     series: with_curve.map((n) => ({name: nameOf(n), type: "line", symbol: networkMark(n), symbolSize: 7,
       data: n.training.epochs.map((e) => [e.epoch, isNumber(e[key]) ? e[key] : null]),
       lineStyle: {color: networkColor(n), width: 2, type: n === baseline ? "dashed" : "solid"}, itemStyle: {color: networkColor(n)}})),
