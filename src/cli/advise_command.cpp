@@ -8,9 +8,11 @@
 #include "common.hpp"
 #include "interrupt.hpp"
 #include "model_file.hpp"
+#include "progress_display.hpp"
 #include "rank_weights.hpp"
 #include "score_service.hpp"
 #include "terminal.hpp"
+#include "wording.hpp"
 #include "workload.hpp"
 
 #include <algorithm>
@@ -169,7 +171,7 @@ void notes(const RewritePlan& plan, const NetworkScorer& scorer) {
     note(
         "Scores hardly see what accuracy other activation functions, gates and resolutions cost: train the "
         "result before you rely on it.");
-  note(fmt::format("{} networks estimated, {} scored.", plan.networks, plan.scored));
+  note(fmt::format("{} estimated, {} scored.", number_of(plan.networks, "network"), grouped(plan.scored)));
   if (const std::string origins = scorer.origins_text(); !origins.empty()) note("Scores: " + origins + ".");
 }
 
@@ -195,15 +197,24 @@ int run(const Arguments& arguments) {
       .quick = [&](std::span<const Network* const> networks) { return quick(networks, guard.token()); },
       .exact = [&](std::span<const Network* const> networks) { return exact(networks, guard.token()); }};
 
-  ProgressLine line(output.quiet());
+  const auto state = [&](int steps) {
+    return ProgressState{.phase = "advise",
+                         .title = fmt::format("rewriting for {}", estimator->accelerator().name),
+                         .counted = steps == 1 ? "step taken" : "steps taken",
+                         .unit = "steps",
+                         .done = steps};
+  };
+  ProgressDisplay display(state(0));
   try {
     const RewritePlan plan =
         plan_rewrites(network, *estimator, scores, settings, [&](const RewriteProgress& now) {
-          if (line.due())
-            line.show(-1, fmt::format("{} steps: {:.3f} ms at rank score {:.3f}", now.steps, now.latency_ms,
-                                      now.score));
+          ProgressState next = state(now.steps);
+          next.details.push_back(
+              fmt::format("best   {:.3f} ms   rank score {:.3f}", now.latency_ms, now.score));
+          next.fields["best"] = {{"latency_ms", now.latency_ms}, {"rank_score", now.score}};
+          display.show(std::move(next));
         });
-    line.clear();
+    display.close();
     quick.flush_cache();
     exact.flush_cache();
     if (const auto path = arguments.text("out-network"))

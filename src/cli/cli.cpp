@@ -6,8 +6,8 @@
 
 #include "commands.hpp"
 #include "common.hpp"
+#include "console.hpp"
 #include "separate_files.hpp"
-#include "terminal.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -20,9 +20,10 @@ namespace cli {
 
 std::span<const Command> commands() {
   static const std::vector<Command> all = {
-      search_command(), score_command(),   filter_command(), validate_command(), estimate_command(),
-      check_command(),  measure_command(), fit_command(),    curate_command(),   advise_command(),
-      train_command(),  space_command(),   export_command(), run_command(), runs_command()};
+      search_command(),  score_command(),   filter_command(),   validate_command(), estimate_command(),
+      check_command(),   measure_command(), fit_command(),      curate_command(),   advise_command(),
+      explain_command(), diff_command(),    train_command(),    runs_command(),     report_command(),
+      space_command(),   export_command(),  run_command(),      bench_signature_command()};
   return all;
 }
 
@@ -35,7 +36,7 @@ std::string overview() {
       "accelerator, search over both, training of the shortlist only.\n\n"
       "usage: assay COMMAND ...\n\n";
   for (const Command& command : commands())
-    text += fmt::format("  {:<10} {}\n", command.name, command.summary);
+    text += fmt::format("  {:<15} {}\n", command.name, command.summary);
   text +=
       "\nassay COMMAND --help explains each with an example. Results go to standard output, progress to "
       "standard error.\n"
@@ -71,27 +72,35 @@ int dispatch(std::span<const std::string> arguments) {
     return 0;
   }
   const Arguments given(*found, rest);
+  Console::get().begin(name, progress_mode(given));
   require_separate_files(given);
   return found->run(given);
+}
+
+int exit_code_of(std::span<const std::string> arguments) {
+  Console& console = Console::get();
+  try {
+    return dispatch(arguments);
+  } catch (const Error& error) {
+    console.error(error.what());
+    return error.exit_code();
+  } catch (const std::bad_alloc&) {
+    console.error("Memory is exhausted. Lower --batch or --workers.");
+    return 3;
+  } catch (const std::exception& error) {
+    console.error(
+        fmt::format("Internal fault: {}. Please report it with the command that caused it.", error.what()));
+    return 3;
+  }
 }
 
 }  // namespace
 }  // namespace cli
 
 int run_command_line(std::span<const std::string> arguments) {
-  try {
-    return cli::dispatch(arguments);
-  } catch (const Error& error) {
-    cli::note(error.what());
-    return error.exit_code();
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "Memory is exhausted. Lower --batch or --workers.\n");
-    return 3;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "Internal fault: {}. Please report it with the command that caused it.\n",
-               error.what());
-    return 3;
-  }
+  const int exit_code = cli::exit_code_of(arguments);
+  cli::Console::get().end(exit_code);
+  return exit_code;
 }
 
 }  // namespace assay

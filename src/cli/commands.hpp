@@ -17,11 +17,15 @@ Command measure_command();
 Command fit_command();
 Command curate_command();
 Command advise_command();
+Command explain_command();
+Command diff_command();
 Command train_command();
+Command report_command();
 Command export_command();
 Command run_command();
 Command runs_command();
 Command space_command();
+Command bench_signature_command();
 
 // All of them, in the order of the help.
 std::span<const Command> commands();

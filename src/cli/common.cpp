@@ -5,6 +5,7 @@
 #include "assay/base/text.hpp"
 #include "assay/runtime/runtime.hpp"
 
+#include "progress_display.hpp"
 #include "rank_weights.hpp"
 #include "terminal.hpp"
 
@@ -24,6 +25,7 @@ OptionGroup output_options() {
       {{"format", "table|csv|json",
         "how results are written; table on a terminal, csv elsewhere, and as the ending of --out says", ""},
        {"out", "FILE", "write results there instead of to standard output", ""},
+       progress_option(),
        {"quiet", "", "no progress and no notes on standard error", ""},
        {"help", "", "this text", ""}}};
 }
@@ -109,7 +111,10 @@ std::optional<Estimator> make_estimator(const Arguments& arguments,
   if (estimator) return Estimator::load(*estimator);
   if (!accelerator) return std::nullopt;
   const Accelerator hardware = Accelerator::load(*accelerator);
-  return networks ? fit_from_networks(hardware, networks()) : Estimator::of_cycle_model(hardware);
+  if (!networks) return Estimator::of_cycle_model(hardware);
+  const ProgressDisplay display(
+      {.phase = "fit", .title = fmt::format("fitting an estimator of {}", hardware.name)});
+  return fit_from_networks(hardware, networks());
 }
 
 OptionGroup score_options() {

@@ -6,7 +6,9 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "curate_report.hpp"
+#include "progress_display.hpp"
 #include "terminal.hpp"
+#include "wording.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -21,6 +23,7 @@ OptionGroup output_group() {
           {{"out", "FILE", "write the curated space there instead of to standard output", ""},
            {"format", "table|csv|json",
             "how the report is written: to standard output with --out, else to standard error", ""},
+           progress_option(),
            {"quiet", "", "no progress and no notes on standard error, and no report without --out", ""},
            {"help", "", "this text", ""}}};
 }
@@ -63,7 +66,7 @@ void write_report(const CurationReport& report, const Arguments& arguments, cons
     file.write(text);
     file.close();
   } else if (!output.quiet()) {
-    fmt::print(stderr, "{}", text);
+    note(trim(text));
   }
 }
 
@@ -88,11 +91,10 @@ int run(const Arguments& arguments) {
   convergence.seed = settings.seed;
 
   const SpaceFile file = SpaceFile::load(arguments.positionals()[0]);
-  ProgressLine progress(output.quiet());
-  const auto stage = [&](double fraction, const char* text) {
-    if (progress.due()) progress.show(fraction, text);
+  ProgressDisplay display({.phase = "read", .title = "reading the space"});
+  const auto stage = [&](const char* phase, std::string title) {
+    display.show({.phase = phase, .title = std::move(title)});
   };
-  stage(0, "fitting the estimator");
   const auto estimator =
       make_estimator(arguments, [&] { return curation_networks(file, kNetworks, settings); });
   if (!estimator) {
@@ -101,23 +103,23 @@ int run(const Arguments& arguments) {
         "Accelerator files are in spaces/accelerators.");
   }
   const std::string hardware = estimator->accelerator().name;
-  stage(0.1, "comparing options");
+  stage("compare", fmt::format("comparing options on {}", hardware));
   const Curation curation =
       curate(file, *estimator, settings,
              {fmt::format("Curated for {} out of {}:", hardware, arguments.positionals()[0]),
               "  " + command_line(arguments), ""});
   const Space curated = Space::parse(curation.toml, file.space().source());
 
-  stage(0.3, "measuring the landscape");
+  stage("landscape", "looking at how rocky the latency is, before and after");
   CurationReport report{file.space(), curated, curation, hardware, {}, {}, {}};
   report.before = measure_landscape(file.space(), *estimator, landscape);
   landscape.least_macs = report.before.least_macs;  // the same floor for both
   report.after = curation.changed() ? measure_landscape(curated, *estimator, landscape) : report.before;
   if (curation.changed() && !arguments.flag("no-convergence")) {
-    stage(0.5, "searching both spaces");
+    stage("searches", fmt::format("searching both spaces, {} each", number_of(convergence.seeds, "time")));
     report.convergence = measure_convergence(file.space(), curated, *estimator, convergence);
   }
-  progress.clear();
+  display.close();
 
   const bool to_file = output.path() != "-";
   output.write(curation.toml);

@@ -2,13 +2,16 @@
 #include "assay/base/file.hpp"
 #include "assay/base/text.hpp"
 #include "assay/estimate/memory.hpp"
+#include "assay/network/executed.hpp"
 
 #include "commands.hpp"
 #include "common.hpp"
 #include "layer_report.hpp"
 #include "model_file.hpp"
+#include "progress_display.hpp"
 #include "result_writer.hpp"
 #include "terminal.hpp"
+#include "wording.hpp"
 #include "workload.hpp"
 
 #include <functional>
@@ -99,26 +102,32 @@ int run(const Arguments& arguments) {
   std::int64_t rows = 0;
   std::int64_t failed = 0;
   std::string failure;
+  ProgressDisplay display({.phase = "estimate",
+                           .title = "estimating",
+                           .counted = "estimated",
+                           .unit = "networks",
+                           .total = workload.total()},
+                          people ? Results::later : streamed_results(output.path()));
   for (; !items.empty(); items = workload.next(window)) {
     for (Item& item : items) {
-      ++rows;
+      display.advance(++rows);
       std::vector<Cell> cells;
       try {
         const Network declared = workload.network(item);
         // As a search does: the declared order counts, unless something vanishes.
-        const Network executed = identify(declared).minimal ? declared : canonical(declared);
-        const Prediction p = estimator->predict(executed);
+        const Network network = executed(declared);
+        const Prediction p = estimator->predict(network);
         cells = {significant(p.latency_ms),
                  significant(p.latency_low_ms),
                  significant(p.latency_high_ms),
-                 peak_memory_bytes(accelerator, executed),
-                 weight_bytes(accelerator, executed),
+                 peak_memory_bytes(accelerator, network),
+                 weight_bytes(accelerator, network),
                  declared.parameters(),
                  declared.macs(),
                  p.extrapolated || !workload.gaps().empty(),
                  workload.gaps().empty() ? std::string("ok") : "without " + workload.gaps()};
-        if (details.layers) layers.add(executed, rows);
-        if (details.memory) memory.add(executed, rows);
+        if (details.layers) layers.add(network, rows);
+        if (details.memory) memory.add(network, rows);
       } catch (const InputError& error) {
         failure = error.what();
         ++failed;
@@ -131,9 +140,12 @@ int run(const Arguments& arguments) {
     // A reader at the other end of a pipe sees rows as they are made.
     if (failed < rows) writer.flush();
   }
+  display.close();
   if (failed == rows) throw InputError(failure);
   if (failed > 0 && !output.quiet())
-    note(fmt::format("{} candidates cannot be built; their status says why.", failed));
+    note(failed == 1
+             ? "1 candidate cannot be built; its status says why."
+             : fmt::format("{} cannot be built; their status says why.", number_of(failed, "candidate")));
 
   if (people) {
     writer.close(details_text(details, layers, memory));

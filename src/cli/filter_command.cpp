@@ -6,6 +6,7 @@
 #include "candidate_filter.hpp"
 #include "commands.hpp"
 #include "common.hpp"
+#include "console.hpp"
 #include "filter_stream.hpp"
 #include "interrupt.hpp"
 #include "rank_weights.hpp"
@@ -237,6 +238,7 @@ Command filter_command() {
                   {{"format", "csv|jsonl",
                     "how answers are written; as the input, and as the ending of --out says", ""},
                    {"out", "FILE", "write answers there instead of to standard output", ""},
+                   progress_option(),
                    {"quiet", "", "no progress and no notes on standard error", ""},
                    {"help", "", "this text", ""}}}},
       .example =

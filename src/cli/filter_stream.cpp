@@ -3,6 +3,9 @@
 #include "assay/base/error.hpp"
 #include "assay/base/text.hpp"
 
+#include "progress_display.hpp"
+#include "wording.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -31,24 +34,46 @@ void FilterStream::run(const std::stop_token& stop) {
   const std::size_t most = options_.batch_lines > 0 ? options_.batch_lines
                            : filter_.executes()     ? executed_batch
                                                     : gated_batch;
+  ProgressDisplay display(progress(), streamed_results(options_.output));
   try {
     while (!stop.stop_requested()) {
+      if (display.due()) display.show(progress());
       std::span<const Line> lines = reader_.next(least, most);
       if (lines.empty()) break;
       if (!parser_) lines = begin(lines);
       answer(filter_.judge(*parser_, lines, stop));
     }
+    display.show(progress());
     out_.close();
   } catch (const ClosedPipe&) {
     closed_ = true;  // whoever read the answers has seen enough
   }
 }
 
-std::string FilterStream::summary() const {
+std::string FilterStream::rejections_text() const {
   std::string reasons;
   for (const auto& [reason, count] : rejected_)
-    reasons += fmt::format("{}{} {}", reasons.empty() ? " (" : ", ", reason, count);
-  if (!reasons.empty()) reasons += ')';
+    reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", reason, count);
+  return reasons;
+}
+
+ProgressState FilterStream::progress() const {
+  ProgressState state{.phase = "filter",
+                      .title = fmt::format("filtering {}", input_name_),
+                      .counted = "read",
+                      .unit = "candidates",
+                      .done = read_};
+  const std::string reasons = rejections_text();
+  state.details.push_back(fmt::format("kept {}   rejected {}{}{}", grouped(kept_), grouped(read_ - kept_),
+                                      reasons.empty() ? "" : ": ", reasons));
+  state.fields["kept"] = kept_;
+  state.fields["rejected"] = rejected_;
+  return state;
+}
+
+std::string FilterStream::summary() const {
+  std::string reasons = rejections_text();
+  if (!reasons.empty()) reasons = fmt::format(" ({})", reasons);
   const double seconds = clock_.seconds();
   return fmt::format("{} read in {} ({:.0f} a second): {} kept, {} rejected{}.{}", read_,
                      human_duration(seconds), static_cast<double>(read_) / seconds, kept_, read_ - kept_,

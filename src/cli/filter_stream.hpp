@@ -7,6 +7,7 @@
 #include "candidate_filter.hpp"
 #include "filter_format.hpp"
 #include "line_reader.hpp"
+#include "progress_view.hpp"
 #include "terminal.hpp"
 
 #include <cstddef>
@@ -38,10 +39,13 @@ class FilterStream {
   // written.
   void run(const std::stop_token& stop);
 
+  // What has happened so far, as the display of progress shows it.
+  ProgressState progress() const;
   // "100 read in 2 s (50 a second): 20 kept, 80 rejected (latency 60, rank_score 20)."
   std::string summary() const;
 
  private:
+  std::string rejections_text() const;
   std::span<const Line> begin(std::span<const Line> lines);
   std::vector<std::string> columns_of(const Line& line) const;
   void answer(std::span<const FilterRow> rows);

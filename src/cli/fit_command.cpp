@@ -8,7 +8,9 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "measured_rows.hpp"
+#include "progress_display.hpp"
 #include "terminal.hpp"
+#include "wording.hpp"
 
 #include <algorithm>
 
@@ -93,10 +95,10 @@ std::string lanes_text(const LaneFinding& lanes) {
 void print_report(const Estimator& estimator) {
   std::string text;
   const CrossValidation& validation = estimator.cross_validation();
-  text += fmt::format("Cross-validated on {} {}, {} folds: MAPE {:.2f} %, within 10 %: {:.1f} %.\n\n",
-                      validation.networks > 0 ? validation.networks : validation.rows,
-                      validation.networks > 0 ? "networks" : "subgraphs", validation.folds,
-                      validation.mape_percent, validation.within_10_percent);
+  text += fmt::format("Cross-validated on {}, {} folds: MAPE {:.2f} %, within 10 %: {:.1f} %.\n\n",
+                      number_of(validation.networks > 0 ? validation.networks : validation.rows,
+                                validation.networks > 0 ? "network" : "subgraph"),
+                      validation.folds, validation.mape_percent, validation.within_10_percent);
   text += kind_table(validation).to_text(terminal_width(), use_colour());
   std::string found, unsure;
   for (const LaneFinding& lanes : estimator.lanes()) {
@@ -116,9 +118,9 @@ void print_report(const Estimator& estimator) {
 void report_outliers(const std::vector<Outlier>& outliers, const MeasuredRows& rows) {
   constexpr std::size_t shown = 10;
   if (outliers.empty()) return;
-  note(outliers.size() == 1
-           ? "1 measurement contradicts the others and counts less:"
-           : fmt::format("{} measurements contradict the others and count less:", outliers.size()));
+  note(outliers.size() == 1 ? "1 measurement contradicts the others and counts less:"
+                            : fmt::format("{} contradict the others and count less:",
+                                          number_of(std::ssize(outliers), "measurement")));
   for (std::size_t i = 0; i < std::min(shown, outliers.size()); ++i) {
     const Outlier& outlier = outliers[i];
     const std::string what = outlier.network ? fmt::format("{}:{}", rows.networks[outlier.row].source,
@@ -165,14 +167,17 @@ int run(const Arguments& arguments) {
     if (rows.skipped > 0)
       note(rows.skipped == 1 ? "1 row without a latency was left out."
                              : fmt::format("{} rows without a latency were left out.", rows.skipped));
-    note(fmt::format("Fitting to {} subgraphs and {} networks ...", rows.subgraphs.size(),
-                     rows.networks.size()));
   }
+  ProgressDisplay display(
+      {.phase = "fit",
+       .title = fmt::format("fitting to {} and {}", number_of(std::ssize(rows.subgraphs), "subgraph"),
+                            number_of(std::ssize(rows.networks), "network"))});
   options.reference_ms = rows.reference_ms;
   std::vector<Outlier> outliers;
   const Estimator estimator =
       Estimator::fit(accelerator, rows.subgraphs, rows.network_measurements(), options, &outliers);
   write_file(out, estimator.to_json());
+  display.close();
   if (quiet) return 0;
   print_report(estimator);
   report_outliers(outliers, rows);
@@ -211,7 +216,9 @@ Command fit_command() {
              {"coverage", "SHARE", "of the prediction intervals", "0.9"},
              {"seed", "N", "seed of everything random", "1"}}},
            {"Output",
-            {{"out", "FILE", "the estimator (JSON)", ""}, {"quiet", "", "only the file, no report", ""}}}},
+            {{"out", "FILE", "the estimator (JSON)", ""},
+             progress_option(),
+             {"quiet", "", "only the file, no report", ""}}}},
       .example =
           "  assay fit --space spaces/mnasnet_accel.toml --measurements zcu102.csv \\\n"
           "    --accelerator spaces/accelerators/zcu102_dpu.toml --out zcu102.json\n"

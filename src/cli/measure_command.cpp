@@ -8,7 +8,9 @@
 #include "growing_file.hpp"
 #include "measuring_device.hpp"
 #include "network_rows.hpp"
+#include "progress_display.hpp"
 #include "terminal.hpp"
+#include "wording.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -56,31 +58,16 @@ std::vector<const Network*> pointers(std::span<const Network> networks) {
   return result;
 }
 
-// Shows "subgraphs 120/500  2 min left".
-class Progress {
- public:
-  Progress(std::string what, std::size_t known, std::size_t total, bool quiet)
-      : what_(std::move(what)), known_(known), total_(total), line_(quiet) {
-    show(known);
-  }
-
-  void show(std::size_t done) {
-    if (!line_.due()) return;
-    const double share = static_cast<double>(done) / static_cast<double>(total_);
-    std::string text = fmt::format("{} {}/{}", what_, done, total_);
-    if (done > known_ && done < total_) {
-      const double each = clock_.seconds() / static_cast<double>(done - known_);
-      text += fmt::format("  {} left", human_duration(each * static_cast<double>(total_ - done)));
-    }
-    line_.show(share, text);
-  }
-
- private:
-  std::string what_;
-  std::size_t known_, total_;
-  ProgressLine line_;
-  Clock clock_;
-};
+ProgressState progress_of(std::string title, std::string unit, std::size_t known, std::size_t total) {
+  const auto count = static_cast<std::int64_t>(known);
+  return {.phase = "measure",
+          .title = std::move(title),
+          .counted = "measured",
+          .unit = std::move(unit),
+          .done = count,
+          .known = count,
+          .total = static_cast<std::int64_t>(total)};
+}
 
 [[noreturn]] void fail_to_continue(const std::string& path, std::string_view what) {
   throw InputError(fmt::format(
@@ -93,6 +80,11 @@ void check_context(const GrowingFile& file, const MeasurementContext& there, con
   fail_to_continue(file.path(),
                    "its rows were taken on another device, or with another batch, runtime or number "
                    "of threads");
+}
+
+std::string already_measured(const std::string& path, std::size_t count, std::string_view noun) {
+  return fmt::format("{}: {} {} measured already.", path, number_of(static_cast<std::int64_t>(count), noun),
+                     count == 1 ? "is" : "are");
 }
 
 bool has_rows(const GrowingFile& file) {
@@ -131,9 +123,9 @@ class SubgraphRun {
       if (rows.size() > total_)
         fail_to_continue(path, fmt::format("it has {} rows instead of {}", rows.size(), total_));
     }
-    if (!rows.empty() && !quiet)
-      note(fmt::format("{}: {} subgraphs are measured already.", path, rows.size()));
-    Progress progress("subgraphs", rows.size(), total_, quiet);
+    if (!rows.empty() && !quiet) note(already_measured(path, rows.size(), "subgraph"));
+    ProgressDisplay display(progress_of("measuring subgraphs", "subgraphs", rows.size(), total_),
+                            streamed_results(path));
     std::size_t decided = 0;
     while (decided < total_) {
       const std::vector<Subgraph> next = choose(std::span(rows).first(decided));
@@ -157,13 +149,15 @@ class SubgraphRun {
         }
         file.append(text);
         left = left.subspan(latencies.size());
-        progress.show(rows.size());
+        display.advance(std::ssize(rows));
       }
     }
+    display.close();
     if (quiet) return;
     if (rows.size() < total_) {
-      note(fmt::format("{} networks hold no more distinct subgraphs: {} rows, with variations of them.",
-                       networks_.size(), rows.size()));
+      note(fmt::format("{} hold{} no more distinct subgraphs: {}, with variations of them.",
+                       number_of(std::ssize(networks_), "network"), networks_.size() == 1 ? "s" : "",
+                       number_of(std::ssize(rows), "row")));
     }
     std::vector<double> noise;
     for (const SubgraphMeasurement& row : rows) noise.push_back(row.timing.noise_percent);
@@ -236,9 +230,11 @@ void measure_networks(MeasuringDevice& device, const Space& space, const Sample&
       noise.push_back(row.timing.noise_percent);
       ++done;
     }
-    if (!quiet) note(fmt::format("{}: {} networks are measured already.", path, done));
+    if (!quiet) note(already_measured(path, done, "network"));
   }
-  Progress progress(fmt::format("networks of {}", space.name()), done, total, quiet);
+  ProgressDisplay display(
+      progress_of(fmt::format("measuring networks of {}", space.name()), "networks", done, total),
+      streamed_results(path));
   const std::vector<const Network*> networks = pointers(std::span(sample.networks).first(total));
   while (done < total) {
     std::string text;
@@ -247,8 +243,9 @@ void measure_networks(MeasuringDevice& device, const Space& space, const Sample&
       noise.push_back(latency.timing.noise_percent);
     }
     file.append(text);
-    progress.show(done);
+    display.advance(static_cast<std::int64_t>(done));
   }
+  display.close();
   if (!quiet) note_noise(noise, fmt::format("network of {}", space.name()));
 }
 
@@ -332,6 +329,7 @@ Command measure_command() {
               "rows of whole networks (CSV); continued when it exists; of several spaces each has its own, "
               "FILE with the space's name before its ending",
               ""},
+             progress_option(),
              {"quiet", "", "no progress and no notes on standard error", ""},
              {"help", "", "this text", ""}}}},
       .example =

@@ -29,7 +29,8 @@ std::size_t NetworkEvaluator::score(std::span<const Candidate> candidates, std::
   const auto network = [&](std::int64_t i) {
     return canonical(space_.decode(candidates[static_cast<std::size_t>(i)]));
   };
-  const std::vector<ScoredNetwork> scored = service_.score(std::ssize(candidates), network, std::move(stop));
+  const std::vector<ScoredNetwork> scored =
+      service_.score(std::ssize(candidates), network, std::move(stop), watch_);
   std::size_t leading = 0;
   for (; leading < scored.size() && scored[leading].done; ++leading) {
     const auto& [done, record, seconds] = scored[leading];

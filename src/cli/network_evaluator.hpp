@@ -8,6 +8,7 @@
 #include "candidate_gate.hpp"
 #include "score_service.hpp"
 
+#include <utility>
 #include <vector>
 
 namespace assay::cli {
@@ -20,6 +21,9 @@ class NetworkEvaluator final : public Evaluator {
   NetworkEvaluator(const Space& space, const Estimator* estimator, ScoreService& service,
                    std::vector<RankTerm> terms, std::vector<double> weights);
 
+  // `watch` is told how many of a batch are scored, one at a time, from any thread.
+  void watch(ScoreService::Progress watch) { watch_ = std::move(watch); }
+
   std::span<const std::string> score_names() const override { return service_.settings().scores; }
   void gate(std::span<const Candidate> candidates, std::span<GateResult> results) override;
   std::size_t score(std::span<const Candidate> candidates, std::span<ScoreRow> rows,
@@ -31,6 +35,7 @@ class NetworkEvaluator final : public Evaluator {
   ScoreService& service_;
   std::vector<RankTerm> terms_;
   std::vector<double> weights_;
+  ScoreService::Progress watch_;
   std::vector<CandidateGate> gates_;  // one per chunk of a batch
 };
 

@@ -6,8 +6,10 @@
 #include "assay/runtime/runtime.hpp"
 
 #include "common.hpp"
+#include "progress_display.hpp"
 #include "settings_json.hpp"
 #include "terminal.hpp"
+#include "wording.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -105,21 +107,22 @@ std::vector<std::int64_t> reference_indices(const Space& space, int size, const 
 }
 
 std::optional<std::vector<ScoreRecord>> score_reference(const Space& space, ScoreService& service, int size,
-                                                        const std::stop_token& stop, bool quiet,
+                                                        const std::stop_token& stop,
                                                         const ReferenceLimits* limits) {
-  ProgressLine line(quiet);
+  ProgressDisplay display(
+      {.phase = "reference",
+       .title = fmt::format("scoring random candidates of {} to compare with", space.name()),
+       .counted = "scored",
+       .unit = "networks",
+       .total = size});
   const std::vector<std::int64_t> chosen = reference_indices(space, size, limits);
   const std::vector<ScoredNetwork> scored = service.score(
       std::ssize(chosen),
       [&](std::int64_t i) {
         return space.decode(reference_candidate(space, chosen[static_cast<std::size_t>(i)]));
       },
-      stop,
-      [&](std::int64_t done) {
-        if (line.due())
-          line.show(static_cast<double>(done) / size, fmt::format("reference: {}/{} scored", done, size));
-      });
-  line.clear();
+      stop, [&](std::int64_t done) { display.advance(done); });
+  display.close();
   service.flush_cache();
   std::vector<ScoreRecord> records;
   for (const ScoredNetwork& each : scored) {
@@ -165,12 +168,13 @@ std::optional<std::vector<ScoreRecord>> reference_records(const Space& space, Sc
       tell(fmt::format("{} It is made anew.", error.what()));
     }
   }
-  auto records = score_reference(space, service, size, stop, quiet, limits);
+  auto records = score_reference(space, service, size, stop, limits);
   if (!records || !path) return records;
   try {
     write_reference(*path, wanted, *records);
-    tell(fmt::format("{} random candidates of {} are kept in {} for comparison.",
-                     limits == nullptr ? size : std::ssize(*records), space.name(), *path));
+    const std::int64_t kept = limits == nullptr ? size : std::ssize(*records);
+    tell(fmt::format("{} of {} {} kept in {} for comparison.", number_of(kept, "random candidate"),
+                     space.name(), kept == 1 ? "is" : "are", *path));
   } catch (const InputError& error) {
     tell(fmt::format("{} The reference is not kept.", error.what()));
   }

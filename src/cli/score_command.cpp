@@ -10,6 +10,7 @@
 #include "score_service.hpp"
 #include "scored_rows.hpp"
 #include "terminal.hpp"
+#include "wording.hpp"
 #include "workload.hpp"
 
 #include <optional>
@@ -124,7 +125,9 @@ int run(const Arguments& arguments) {
     throw InputError(
         fmt::format("{}: no candidate can be built. {}", workload.source(), scored.first_status()));
   if (scored.not_buildable() > 0 && !output.quiet())
-    note(fmt::format("{} candidates cannot be built; their status says why.", scored.not_buildable()));
+    note(scored.not_buildable() == 1 ? "1 candidate cannot be built; its status says why."
+                                     : fmt::format("{} cannot be built; their status says why.",
+                                                   number_of(scored.not_buildable(), "candidate")));
 
   std::optional<Reference> reference;
   const Space* space = reference_space(arguments, output, named, workload.space(), scored.size());

@@ -4,8 +4,10 @@
 #include "assay/base/text.hpp"
 
 #include "interrupt.hpp"
+#include "progress_display.hpp"
 #include "result_writer.hpp"
 #include "terminal.hpp"
+#include "wording.hpp"
 
 #include <utility>
 
@@ -19,36 +21,44 @@ constexpr std::size_t window = 512;
 
 class ScoringProgress {
  public:
-  explicit ScoringProgress(bool quiet) : line_(quiet) {}
+  explicit ScoringProgress(const Workload& workload) : total_(workload.total()), display_(state(0, total_)) {}
 
   // `done` of a window's `size` networks; the window goes from `begin` to `end` as shares of all networks,
   // negative where nobody knows.
   void show(std::int64_t done, std::int64_t size, double begin, double end) {
-    if (!line_.due()) return;
+    display_.advance(finished_ + done);
+    if (total_ || end < 0 || !display_.due()) return;
     const double part = static_cast<double>(done) / static_cast<double>(size);
-    const double share = end < 0 ? -1 : begin + part * (end - begin);
-    const double seconds = clock_.seconds();
-    std::string text =
-        fmt::format("{} scored  {:.1f}/s", finished_ + done, static_cast<double>(finished_ + done) / seconds);
-    if (share > 0) text += fmt::format("  {} left", human_duration(seconds * (1 - share) / share));
-    line_.show(share, text);
+    ProgressState now = state(finished_ + done, total_);
+    now.share = begin + part * (end - begin);
+    display_.show(std::move(now));
   }
   void finish_window(std::int64_t done) { finished_ += done; }
 
   // The closing words.
   std::string summary(const ScoreService& service) {
-    line_.clear();
+    display_.close();
     const double seconds = clock_.seconds();
-    std::string text =
-        fmt::format("{} networks scored in {} ({:.1f} a second, {} threads).", finished_,
-                    human_duration(seconds), static_cast<double>(finished_) / seconds, service.workers());
+    std::string text = fmt::format("{} scored in {} ({:.1f} a second, {}).", number_of(finished_, "network"),
+                                   human_duration(seconds), static_cast<double>(finished_) / seconds,
+                                   number_of(service.workers(), "thread"));
     if (const std::string origins = service.origins_text(); !origins.empty())
       text += fmt::format(" Scores: {}.", origins);
     return text;
   }
 
  private:
-  ProgressLine line_;
+  static ProgressState state(std::int64_t done, std::optional<std::int64_t> total) {
+    return {.phase = "score",
+            .title = "scoring",
+            .counted = "scored",
+            .unit = "networks",
+            .done = done,
+            .total = total};
+  }
+
+  std::optional<std::int64_t> total_;
+  ProgressDisplay display_;
   Clock clock_;
   std::int64_t finished_ = 0;
 };
@@ -84,7 +94,7 @@ void ScoredRows::finish(const std::function<void(ScoredRow row)>& visit) {
 
 void score_all(Workload& workload, const Output& output, ScoreService& service, std::stop_token stop,
                ScoredRows& scored) {
-  ScoringProgress progress(output.quiet());
+  ScoringProgress progress(workload);
   while (!stop.stop_requested()) {
     const double begin = workload.share();
     std::vector<Item> items;

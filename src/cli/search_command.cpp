@@ -11,10 +11,12 @@
 #include "interrupt.hpp"
 #include "model_file.hpp"
 #include "network_evaluator.hpp"
+#include "progress_display.hpp"
 #include "rank_weights.hpp"
 #include "run_recorder.hpp"
 #include "run_session.hpp"
 #include "score_service.hpp"
+#include "search_progress.hpp"
 #include "shortlist.hpp"
 #include "terminal.hpp"
 #include "training.hpp"
@@ -131,30 +133,6 @@ RunIdentity identity_of(const SearchSettings& settings, const Ranking& ranking, 
   return identity;
 }
 
-std::string rejections_text(const Counts& counts) {
-  std::string text;
-  for (const auto& [reason, rejection] : rejections_of(counts)) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", reason, rejection.count);
-  }
-  return text.empty() ? "none" : text;
-}
-
-std::string progress_text(const Progress& p, const SearchSettings& settings, double seconds) {
-  const double rate = static_cast<double>(p.counts.evaluated - p.recalled) / seconds;
-  std::string text = fmt::format("{}/{} evaluated  {:.1f}/s  rejected: {}  duplicates {}", p.counts.evaluated,
-                                 settings.evaluations, rate, rejections_text(p.counts), p.counts.duplicates);
-  if (p.best >= 0) {
-    const Costs& costs = p.cohort.costs(p.best);
-    text += settings.front_metric == Metric::latency
-                ? fmt::format("  best at {:.3f} ms", costs.latency_ms)
-                : fmt::format("  best at {} MACs", human_count(static_cast<double>(costs.macs)));
-  }
-  if (rate > 0)
-    text += fmt::format(
-        "  {} left", human_duration(static_cast<double>(settings.evaluations - p.counts.evaluated) / rate));
-  return text;
-}
-
 std::string_view reason_text(StopReason reason) {
   switch (reason) {
     case StopReason::evaluations:
@@ -206,24 +184,28 @@ int run(const Task& task, const Arguments& arguments, const Output& output, cons
   NetworkEvaluator evaluator(space, estimator ? &*estimator : nullptr, service, ranking.terms,
                              ranking.weights);
   RunRecorder recorder(journal);
-  ProgressLine line(output.quiet());
+  ProgressDisplay display(
+      {.phase = "search", .title = "searching " + space.name(), .total = settings.evaluations});
   const Clock clock;
+  std::int64_t evaluated = 0;  // up to the last generation
+  evaluator.watch([&](std::int64_t scored) { display.advance(evaluated + scored); });
   const auto progress = [&](const Progress& p) {
-    if (line.due()) {
-      line.show(static_cast<double>(p.counts.evaluated) / static_cast<double>(settings.evaluations),
-                progress_text(p, settings, clock.seconds()));
-    }
+    evaluated = p.counts.evaluated;
+    display.advance(evaluated);
+    if (display.due() || evaluated == settings.evaluations)
+      display.show(search_state(space.name(), settings, p, service.origins()));
   };
   const SearchResult result = run_search(space, evaluator, settings, {&recorder, progress, guard.token()});
-  line.clear();
+  display.close();
   recorder.record(result);
   if (!output.quiet()) {
     const Counts& c = result.counts;
+    const std::string rejections = rejections_text(c);
     note(
         fmt::format("{} evaluated in {} ({}); {} proposed, {} duplicates, rejected: {}; {} scores failed; {} "
                     "on the Pareto front.",
                     c.evaluated, human_duration(clock.seconds()), reason_text(result.reason), c.proposed,
-                    c.duplicates, rejections_text(c), c.failed, result.front.size()));
+                    c.duplicates, rejections.empty() ? "none" : rejections, c.failed, result.front.size()));
     if (const std::string origins = service.origins_text(); !origins.empty())
       note(fmt::format("Scores: {}.", origins));
   }

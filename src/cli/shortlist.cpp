@@ -23,6 +23,17 @@ std::string recipe_text(const Dataset& dataset, const TrainOptions& o) {
       exact_number(o.label_smoothing), o.augmentation.crop_padding, o.augmentation.flip, o.seed);
 }
 
+EpochRow journal_row(int epoch, const EpochRecord& record) {
+  constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
+  return {.epoch = epoch,
+          .learning_rate = not_measured,
+          .train_loss = record.train_loss,
+          .train_accuracy = not_measured,
+          .test_loss = not_measured,
+          .test_accuracy = record.test_accuracy,
+          .seconds = record.seconds};
+}
+
 TrainingRow journal_row(int evaluation, const std::string& recipe, const TrainResult& trained) {
   constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
   TrainingRow row{.evaluation = evaluation,
@@ -31,15 +42,8 @@ TrainingRow journal_row(int evaluation, const std::string& recipe, const TrainRe
                   .test_accuracy = trained.test_accuracy.value_or(not_measured),
                   .seconds = trained.seconds,
                   .epochs = {}};
-  for (const EpochRecord& record : trained.history) {
-    row.epochs.push_back({.epoch = static_cast<int>(row.epochs.size()),
-                          .learning_rate = not_measured,
-                          .train_loss = record.train_loss,
-                          .train_accuracy = not_measured,
-                          .test_loss = not_measured,
-                          .test_accuracy = record.test_accuracy,
-                          .seconds = record.seconds});
-  }
+  for (const EpochRecord& record : trained.history)
+    row.epochs.push_back(journal_row(static_cast<int>(row.epochs.size()), record));
   return row;
 }
 
@@ -87,28 +91,42 @@ void Shortlist::train(const Dataset& dataset, const TrainOptions& options, RunJo
   const auto model = [&](const std::string& name) {
     return models.empty() ? "" : fmt::format("{}/{}.onnx", models, name);
   };
+  TrainingTurn turn{.networks = static_cast<int>(entries_.size()) + (baseline_ ? 1 : 0)};
   for (std::size_t i = 0; i < entries_.size(); ++i) {
-    train(entries_[i], fmt::format("training {} of {}", i + 1, entries_.size()), recipe, dataset, options,
-          journal, model(std::to_string(i + 1)), quiet);
+    turn.title = fmt::format("training {} of {}", i + 1, entries_.size());
+    turn.network = static_cast<int>(i + 1);
+    train(entries_[i], turn, recipe, dataset, options, journal, model(std::to_string(i + 1)), quiet);
   }
-  if (baseline_)
-    train(*baseline_, "training the baseline", recipe, dataset, options, journal, model("baseline"), quiet);
+  if (baseline_) {
+    turn.title = "training the baseline";
+    turn.network = turn.networks;
+    train(*baseline_, turn, recipe, dataset, options, journal, model("baseline"), quiet);
+  }
+  // Checkpoints stay for those that an interruption left unfinished. A kill may have left more there than
+  // that: a checkpoint whose training is in the journal, one that was half written.
   std::error_code error;
-  std::filesystem::remove(folder, error);  // stays when an interrupted training left its checkpoint there
+  if (!InterruptGuard::requested()) std::filesystem::remove_all(folder, error);
 }
 
-void Shortlist::train(Entry& entry, const std::string& label, const std::string& recipe,
+void Shortlist::train(Entry& entry, const TrainingTurn& turn, const std::string& recipe,
                       const Dataset& dataset, const TrainOptions& options, RunJournal& journal,
                       const std::string& model, bool quiet) {
   if (InterruptGuard::requested()) return;
-  for (const TrainingRow& row : journal.trainings())
-    if (row.evaluation == entry.evaluation && row.dataset == recipe) entry.training = row;
+  bool recorded = false;  // by this recipe, or by another, whose epochs then stay until this training ends
+  for (const TrainingRow& row : journal.trainings()) {
+    if (row.evaluation != entry.evaluation || row.dataset.empty()) continue;
+    recorded = true;
+    if (row.dataset == recipe) entry.training = row;
+  }
   if (entry.training && (model.empty() || std::filesystem::exists(model))) return;
   TrainOptions own = options;
   own.checkpoint = fmt::format("{}.training/{}.checkpoint", journal.path(), entry.evaluation);
   own.resume = true;
   const Network network = space_.decode(entry.candidate);
-  const TrainResult trained = train_with_progress(network, dataset, own, label, quiet);
+  const TrainResult trained =
+      train_with_progress(network, dataset, own, turn, [&](int epoch, const EpochRecord& record) {
+        if (!recorded) journal.record_epoch(entry.evaluation, journal_row(epoch, record));
+      });
   if (trained.status == TrainStatus::cancelled) return;
   if (!model.empty()) write_model(model, trained_model(network, trained));
   if (!entry.training) {
@@ -117,7 +135,7 @@ void Shortlist::train(Entry& entry, const std::string& label, const std::string&
   }
   std::filesystem::remove(own.checkpoint);
   if (!quiet) {
-    note(fmt::format("{}: test accuracy {} in {}", label,
+    note(fmt::format("{}: test accuracy {} in {}", turn.title,
                      trained.test_accuracy ? fmt::format("{:.2f} %", 100 * *trained.test_accuracy)
                                            : "none, " + trained.reason,
                      human_duration(trained.seconds)));

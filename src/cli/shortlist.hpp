@@ -40,7 +40,7 @@ class Shortlist {
   // Number under which the journal keeps the baseline's training; evaluations count from 0.
   static constexpr int baseline_evaluation = -1;
 
-  void train(Entry& entry, const std::string& label, const std::string& recipe, const Dataset& dataset,
+  void train(Entry& entry, const TrainingTurn& turn, const std::string& recipe, const Dataset& dataset,
              const TrainOptions& options, RunJournal& journal, const std::string& model, bool quiet);
   std::vector<Column> columns(bool people) const;
   std::vector<Cell> row(const Entry& entry, Cell rank, bool people) const;

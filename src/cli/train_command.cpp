@@ -68,7 +68,10 @@ int run(const Arguments& arguments) {
     Item& item = items[i];
     const Network network = workload.network(item);
     const TrainResult result = train_with_progress(
-        network, dataset, options, fmt::format("network {} of {}", i + 1, items.size()), output.quiet());
+        network, dataset, options,
+        {.title = items.size() == 1 ? "training" : fmt::format("training {} of {}", i + 1, items.size()),
+         .network = static_cast<int>(i + 1),
+         .networks = static_cast<int>(items.size())});
     if (model && result.status == TrainStatus::finished) write_model(*model, trained_model(network, result));
     writer.add(result_row(workload, output, own_cells(workload, output, item),
                           {result.test_accuracy ? Cell(percent(*result.test_accuracy)) : Cell(),

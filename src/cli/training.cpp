@@ -1,9 +1,15 @@
 #include "training.hpp"
 
 #include "assay/base/text.hpp"
+#include "assay/report/table.hpp"
 
 #include "interrupt.hpp"
-#include "terminal.hpp"
+#include "progress_display.hpp"
+#include "wording.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -55,21 +61,48 @@ ModelFile trained_model(const Network& network, const TrainResult& result) {
   return model;
 }
 
+namespace {
+
+ProgressState progress_of(const TrainingTurn& turn, const TrainOptions& options) {
+  ProgressState state{.phase = "train", .title = turn.title, .unit = "updates"};
+  state.fields = {{"network", turn.network}, {"networks", turn.networks}, {"epochs", options.epochs}};
+  return state;
+}
+
+void add_details(ProgressState& state, const TrainProgress& p, const TrainOptions& options) {
+  state.done = p.step;
+  state.total = p.steps;
+  std::string text = fmt::format("epoch {} of {}   loss {:.3f}", p.epoch + 1, options.epochs, p.loss);
+  state.fields["epoch"] = p.epoch + 1;
+  state.fields["loss"] = p.loss;
+  state.fields["test_accuracy_percent"] = nullptr;
+  if (p.last != nullptr) {
+    text += fmt::format("   test accuracy {:.2f} %", 100 * p.last->test_accuracy);
+    state.fields["test_accuracy_percent"] = percent(p.last->test_accuracy);
+  }
+  text += fmt::format("   {} images/s", grouped(std::llround(p.images_per_second)));
+  state.fields["images_per_second"] = std::round(p.images_per_second);
+  state.details.push_back(std::move(text));
+}
+
+}  // namespace
+
 TrainResult train_with_progress(const Network& network, const Dataset& dataset, const TrainOptions& options,
-                                const std::string& label, bool quiet) {
-  ProgressLine line(quiet);
+                                const TrainingTurn& turn,
+                                const std::function<void(int, const EpochRecord&)>& on_epoch) {
+  ProgressDisplay display(progress_of(turn, options));
+  std::int64_t known = -1;  // steps that a checkpoint knows
   const auto progress = [&](const TrainProgress& p) {
-    if (!line.due()) return;
-    const double done = static_cast<double>(p.step) / static_cast<double>(p.steps);
-    line.show(
-        done,
-        fmt::format(
-            "{}: epoch {}/{}  loss {:.3f}{}  {:.0f} images/s  {} left", label, p.epoch + 1, options.epochs,
-            p.loss,
-            p.last != nullptr ? fmt::format("  last accuracy {:.2f} %", 100 * p.last->test_accuracy) : "",
-            p.images_per_second, human_duration(done > 0 ? p.seconds * (1 - done) / done : 0)));
+    if (known < 0) known = p.step - 1;
+    display.advance(p.step);
+    if (!display.due() && p.step < p.steps) return;
+    ProgressState state = progress_of(turn, options);
+    state.known = known;
+    add_details(state, p, options);
+    display.show(std::move(state));
   };
-  return train(network, dataset, options, {.progress = progress, .cancelled = InterruptGuard::requested});
+  return train(network, dataset, options,
+               {.progress = progress, .cancelled = InterruptGuard::requested, .epoch = on_epoch});
 }
 
 }  // namespace assay::cli

@@ -10,6 +10,7 @@
 #include "judgement.hpp"
 #include "known_rows.hpp"
 #include "measured_rows.hpp"
+#include "progress_display.hpp"
 #include "rank_weights.hpp"
 #include "reference.hpp"
 #include "score_service.hpp"
@@ -74,19 +75,17 @@ ScoreTable scores_of_file(const KnownRows& known, ScoreSettings settings, bool n
 
 // nullopt when a stop was requested.
 std::optional<ScoreTable> execute(const Space& space, const KnownRows& known, ScoreService& service,
-                                  std::stop_token stop, bool quiet) {
-  ProgressLine line(quiet);
-  const Clock clock;
+                                  std::stop_token stop) {
   const auto count = static_cast<std::int64_t>(known.size());
+  ProgressDisplay display({.phase = "score",
+                           .title = fmt::format("scoring {}", known.source()),
+                           .counted = "scored",
+                           .unit = "networks",
+                           .total = count});
   const std::vector<ScoredNetwork> results = service.score(
       count, [&](std::int64_t i) { return space.decode(known.candidate(static_cast<std::size_t>(i))); }, stop,
-      [&](std::int64_t done) {
-        if (!line.due()) return;
-        const double share = static_cast<double>(done) / static_cast<double>(count);
-        line.show(share, fmt::format("{}/{} scored  {} left", done, count,
-                                     human_duration(clock.seconds() * (1 - share) / share)));
-      });
-  line.clear();
+      [&](std::int64_t done) { display.advance(done); });
+  display.close();
   service.flush_cache();
   ScoreTable table{service.settings(), {}};
   for (const ScoredNetwork& result : results) {
@@ -192,8 +191,8 @@ int validate_scores(const Arguments& arguments) {
                        cache_path(arguments), output.quiet());
   const bool reuse = arguments.flag("scored");
   const bool named = arguments.given("scores") || arguments.given("rank-weights");
-  const auto table = reuse ? scores_of_file(known, plan.settings, named)
-                           : execute(space, known, service, guard.token(), output.quiet());
+  const auto table =
+      reuse ? scores_of_file(known, plan.settings, named) : execute(space, known, service, guard.token());
   if (!table) return 130;
 
   const bool learns = weights_path || fit_rows;

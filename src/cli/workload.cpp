@@ -83,9 +83,9 @@ struct Workload::CandidateFile {
 Workload::Workload(const Arguments& arguments) {
   const std::string command = arguments.command_name();
   if (arguments.positionals().empty()) {
-    throw InputError(
-        fmt::format("assay {}: name a space file (.toml) or a model file (.onnx, .json). See: assay {} --help",
-                    command, command));
+    throw InputError(fmt::format(
+        "assay {}: name a space file (.toml) or a model file (.onnx, .json). See: assay {} --help", command,
+        command));
   }
   source_ = arguments.positionals()[0];
   const int selections = arguments.flag("candidates") + arguments.flag("candidate") +
@@ -194,6 +194,11 @@ std::vector<Item> Workload::next(std::size_t count) {
 
 std::vector<Item> Workload::all() {
   return next(std::numeric_limits<std::size_t>::max());
+}
+
+std::optional<std::int64_t> Workload::total() const {
+  if (file_ != nullptr) return std::nullopt;
+  return count_;
 }
 
 double Workload::share() const {

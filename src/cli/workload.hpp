@@ -52,6 +52,8 @@ class Workload {
   // the line), and for a file that holds none.
   std::vector<Item> next(std::size_t count);
   std::vector<Item> all();
+  // How many there are; nullopt of a file, which is read as it comes.
+  std::optional<std::int64_t> total() const;
   // The share of the items that were handed out, 0 .. 1; negative where nobody knows (standard input).
   double share() const;
 

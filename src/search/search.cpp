@@ -65,6 +65,7 @@ class Run {
   void update_standing();
   Standing standing() const { return {cohort_, front_}; }
   void report() const;
+  double front_hypervolume() const;
   SearchResult finish();
 
   const Space& space_;
@@ -86,6 +87,7 @@ class Run {
   StopReason reason_ = StopReason::evaluations;
   Counts counts_;
   Cohort cohort_;
+  RankedSample ranked_;     // that the front was chosen among
   std::vector<int> front_;  // by ascending cost, so the best is the last
   int generation_ = 0;
   std::int64_t recalled_ = 0;
@@ -264,19 +266,39 @@ bool Run::score() {
 
 void Run::update_standing() {
   const std::vector<int> sample = sample_of(cohort_, front_);
-  const RankedSample ranked = rank_sample(evaluator_, cohort_, sample, settings_.front_metric);
-  front_ = pareto_front(ranked.points);
-  for (int& index : front_) index = ranked.evaluations[static_cast<std::size_t>(index)];
+  ranked_ = rank_sample(evaluator_, cohort_, sample, settings_.front_metric);
+  front_ = pareto_front(ranked_.points);
+  for (int& index : front_) index = ranked_.evaluations[static_cast<std::size_t>(index)];
   // Now and then, so that it costs nothing; the rest is in the journal.
   if (hooks_.journal != nullptr && std::ssize(cohort_.held()) > 2 * most_sampled) cohort_.keep(sample);
 }
 
+double Run::front_hypervolume() const {
+  if (front_.empty()) return 0;
+  std::vector<double> scores;
+  scores.reserve(ranked_.points.size());
+  for (const Point& point : ranked_.points) scores.push_back(point.score);
+  const auto middle = scores.begin() + static_cast<std::ptrdiff_t>(scores.size() / 2);
+  std::nth_element(scores.begin(), middle, scores.end());
+  const double dearest = metric_value(cohort_.costs(front_.back()), settings_.front_metric);
+  return hypervolume(ranked_.points, {*middle, dearest});
+}
+
 void Run::report() const {
-  if (hooks_.progress)
-    hooks_.progress({counts_, cohort_, generation_, front_.empty() ? -1 : front_.back(), recalled_});
+  if (!hooks_.progress) return;
+  const int best = front_.empty() ? -1 : front_.back();
+  hooks_.progress({.counts = counts_,
+                   .cohort = cohort_,
+                   .generation = generation_,
+                   .best = best,
+                   .best_rank_score = best < 0 ? 0 : cohort_.fitness(best),
+                   .front_size = front_.size(),
+                   .hypervolume = [this] { return front_hypervolume(); },
+                   .recalled = recalled_});
 }
 
 SearchResult Run::finish() {
+  report();
   if (counts_.evaluated == 0 && reason_ != StopReason::stopped) {
     throw InputError(explain_rejections(settings_.budget, counts_, space_.source()));
   }

@@ -69,12 +69,19 @@ struct Progress {
   const Cohort& cohort;
   int generation = 0;
   int best = -1;              // evaluation with the best rank score so far; -1 before the first
+  double best_rank_score = 0;
+  std::size_t front_size = 0;
+  // Area that the front dominates, in rank score times the front metric's unit (ms, MACs), against the
+  // reference point of choose_shortlist: the median rank score and the dearest cost on the front. Rank scores
+  // that compare candidates move as others come, and this with them.
+  // Worked out when it is asked for.
+  std::function<double()> hypervolume;
   std::int64_t recalled = 0;  // evaluations taken from the journal
 };
 
 struct SearchHooks {
   Journal* journal = nullptr;
-  std::function<void(const Progress&)> progress;  // after each batch of gates or scores
+  std::function<void(const Progress&)> progress;  // after each batch of gates or scores, and at the end
   std::stop_token stop;
 };
 
