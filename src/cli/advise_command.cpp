@@ -230,7 +230,7 @@ int run(const Arguments& arguments) {
     if (!output.quiet() && !list) notes(plan, quick);
     return plan.within_limits ? 0 : 1;
   } catch (const Interrupted&) {
-    return 130;
+    return InterruptGuard::exit_code();
   }
 }
 

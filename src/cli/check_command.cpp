@@ -298,7 +298,7 @@ int run(const Arguments& arguments) {
   try {
     check.run();
   } catch (const ScorePercentiles::Interrupted&) {
-    return 130;
+    return InterruptGuard::exit_code();
   }
   const CheckReport& report = check.report();
   // Files first: what a CI step prints is of no use where its report is missing.

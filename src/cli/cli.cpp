@@ -1,6 +1,7 @@
 #include "assay/cli/cli.hpp"
 
 #include "assay/base/error.hpp"
+#include "assay/base/file.hpp"
 #include "assay/base/text.hpp"
 #include "assay/runtime/runtime.hpp"
 
@@ -10,6 +11,7 @@
 #include "separate_files.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <new>
 
@@ -81,6 +83,8 @@ int exit_code_of(std::span<const std::string> arguments) {
   Console& console = Console::get();
   try {
     return dispatch(arguments);
+  } catch (const ClosedPipe&) {
+    return 128 + SIGPIPE;  // as where the signal is not ignored: `assay ... | head` is no error to tell of
   } catch (const Error& error) {
     console.error(error.what());
     return error.exit_code();

@@ -132,7 +132,7 @@ OptionGroup score_options() {
            {"workers", "N", "threads; 0 is one per core. Results do not depend on it", "0"},
            {"max-memory", "MIB",
             "what all threads together may use; a network that needs more than its thread's share is not "
-            "executed, and says so, unless its scores are known already",
+            "executed, and says so",
             ""}}};
 }
 
@@ -151,14 +151,15 @@ ScoreSettings score_settings(const Arguments& arguments) {
   return settings;
 }
 
-std::int64_t worker_memory(const Arguments& arguments) {
+WorkerMemory worker_memory(const Arguments& arguments) {
   const int given = worker_count(arguments);
   const std::int64_t workers = given > 0 ? given : std::max(1u, std::thread::hardware_concurrency());
   if (const auto mib = arguments.integer("max-memory", 1, std::int64_t{1} << 40))
-    return *mib * 1024 * 1024 / workers;
+    return {.bytes = *mib * 1024 * 1024 / workers, .asked_for = true};
   // The rest is for the program itself and for others.
   constexpr double share = 0.8;
-  return static_cast<std::int64_t>(share * static_cast<double>(available_memory_bytes())) / workers;
+  return {.bytes =
+              static_cast<std::int64_t>(share * static_cast<double>(available_memory_bytes())) / workers};
 }
 
 int worker_count(const Arguments& arguments) {

@@ -60,8 +60,11 @@ ScoreSettings score_settings(const Arguments& arguments);
 
 // --workers, checked; 0: one per core.
 int worker_count(const Arguments& arguments);
-// --max-memory in bytes, shared evenly by the workers; most of what the machine has free when it is not
-// given.
-std::int64_t worker_memory(const Arguments& arguments);
+struct WorkerMemory {
+  std::int64_t bytes = 0;  // that each worker may use
+  bool asked_for = false;  // by --max-memory: part of the question, not of the machine
+};
+// --max-memory, shared evenly by the workers; most of what the machine has free when it is not given.
+WorkerMemory worker_memory(const Arguments& arguments);
 
 }  // namespace assay::cli

@@ -165,7 +165,7 @@ int run(const Arguments& arguments) {
                     cache_path(arguments), quiet);
     if (options.reference_size > 0) {
       reference = make_reference(arguments, space, estimates, *ranking, options, *service, guard.token());
-      if (!reference) return 130;
+      if (!reference) return InterruptGuard::exit_code();
       // Candidates may be worse than all random ones, but none is beyond the best 100 %.
       if (options.top_share && *options.top_share < 1)
         options.rules.least_rank_score = reference->rank_score_of_top(*options.top_share);
@@ -179,7 +179,7 @@ int run(const Arguments& arguments) {
   stream.run(guard.token());
   if (service) service->flush_cache();
   if (!quiet) note(stream.summary());
-  return InterruptGuard::requested() ? 130 : 0;
+  return InterruptGuard::exit_code();
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM: the first asks for a clean end, the second ends at once.
+// Ctrl-C, SIGTERM and a terminal that was closed: the first signal asks for a clean end, the second ends at
+// once.
 #pragma once
 
 #include <stop_token>
@@ -6,7 +7,8 @@
 
 namespace assay::cli {
 
-// Installs the handlers for the life of the object. One at a time.
+// Installs the handlers for the life of the object. One at a time. A program that was started with SIGHUP
+// ignored, as nohup does, goes on ignoring it.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -15,6 +17,9 @@ class InterruptGuard {
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
   static bool requested();
+  // What a program that a signal ended is known by: 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP;
+  // 0 when nothing was requested.
+  static int exit_code();
   // Asked to stop soon after the signal.
   std::stop_token token() const { return source_.get_token(); }
 

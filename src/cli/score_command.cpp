@@ -120,7 +120,7 @@ int run(const Arguments& arguments) {
 
   ScoredRows scored(spool_folder(output.path()), RankCohort(ranking.terms, ranking.weights));
   score_all(workload, output, service, guard.token(), scored);
-  if (scored.size() == 0) return 130;
+  if (scored.size() == 0) return InterruptGuard::exit_code();
   if (scored.not_buildable() == scored.size())
     throw InputError(
         fmt::format("{}: no candidate can be built. {}", workload.source(), scored.first_status()));
@@ -135,11 +135,11 @@ int run(const Arguments& arguments) {
     const auto records = reference_records(*space, service, reference_size,
                                            reference_path(arguments, *space, settings, reference_size),
                                            guard.token(), output.quiet());
-    if (!records) return 130;
+    if (!records) return InterruptGuard::exit_code();
     reference.emplace(*records, ranking.terms, ranking.weights);
   }
   write_results(workload, output, settings, reference ? &*reference : nullptr, scored);
-  return InterruptGuard::requested() ? 130 : 0;
+  return InterruptGuard::exit_code();
 }
 
 }  // namespace

@@ -90,6 +90,10 @@ std::optional<std::string> cache_path(const Arguments& arguments) {
                                    arguments.command_name()));
     return std::nullopt;
   }
+  if (given && given->empty()) {
+    throw InputError(fmt::format("assay {}: --cache names no file. Name one, or give --no-cache.",
+                                 arguments.command_name()));
+  }
   if (given) return given;
   // The XDG base directory specification has relative paths ignored.
   if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder != nullptr && *folder == '/')
@@ -107,15 +111,17 @@ struct ScoreService::Job {
   std::optional<CachedScores> executed;
 };
 
-ScoreService::ScoreService(const ScoreSettings& settings, int workers, std::int64_t worker_bytes,
+ScoreService::ScoreService(const ScoreSettings& settings, int workers, const WorkerMemory& memory,
                            const std::optional<std::string>& cache_path, bool quiet)
-    : settings_(settings), pool_(workers, worker_bytes), quiet_(quiet), recent_(remembered_networks) {
+    : settings_(settings), pool_(workers, memory.bytes), quiet_(quiet), recent_(remembered_networks) {
   validate(settings_);
   executed_ = scorer_of(settings_, true);
   declared_ = scorer_of(settings_, false);
   if (executed_ == nullptr || !cache_path) return;
   try {
     conditions_ = conditions_of(executed_->settings());
+    // A network that needs more than was allowed says so, whether or not its scores were found elsewhere.
+    if (memory.asked_for) conditions_ = hash_combine(static_cast<std::uint64_t>(memory.bytes), conditions_);
     cache_ = std::make_unique<ScoreCache>(*cache_path);
   } catch (const InputError& error) {
     give_up_cache(error.what());

@@ -12,6 +12,7 @@
 #include "assay/store/score_cache.hpp"
 
 #include "arguments.hpp"
+#include "common.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -74,7 +75,7 @@ class ScoreService {
  public:
   // Throws InputError as validate(settings) does. A cache that cannot be used is one warning (unless quiet)
   // and left alone: it never stands in the way of results.
-  ScoreService(const ScoreSettings& settings, int workers, std::int64_t worker_bytes,
+  ScoreService(const ScoreSettings& settings, int workers, const WorkerMemory& memory,
                const std::optional<std::string>& cache_path, bool quiet);
 
   const ScoreSettings& settings() const { return settings_; }

@@ -229,7 +229,7 @@ int run(const Task& task, const Arguments& arguments, const Output& output, cons
     shortlist.write(output);
     if (!output.quiet())
       note(fmt::format("Continue with the same command and --run {} --resume.", journal.path()));
-    return 130;
+    return InterruptGuard::exit_code();
   }
   if (dataset) {
     if (output.format() == Format::table) shortlist.write_table(output);
@@ -239,7 +239,7 @@ int run(const Task& task, const Arguments& arguments, const Output& output, cons
       shortlist.write(output);
       if (!output.quiet())
         note(fmt::format("Continue with the same command and --run {} --resume.", journal.path()));
-      return 130;
+      return InterruptGuard::exit_code();
     }
   }
   session.end("finished", "");

@@ -88,7 +88,7 @@ int run(const Arguments& arguments) {
     }
   }
   writer.close();
-  return InterruptGuard::requested() ? 130 : 0;
+  return InterruptGuard::exit_code();
 }
 
 }  // namespace

@@ -193,7 +193,7 @@ int validate_scores(const Arguments& arguments) {
   const bool named = arguments.given("scores") || arguments.given("rank-weights");
   const auto table =
       reuse ? scores_of_file(known, plan.settings, named) : execute(space, known, service, guard.token());
-  if (!table) return 130;
+  if (!table) return InterruptGuard::exit_code();
 
   const bool learns = weights_path || fit_rows;
   std::vector<ScoreRecord> others;
@@ -204,7 +204,7 @@ int validate_scores(const Arguments& arguments) {
       auto records = reference_records(space, service, reference_size,
                                        reference_path(arguments, space, plan.settings, reference_size),
                                        guard.token(), output.quiet());
-      if (!records) return 130;
+      if (!records) return InterruptGuard::exit_code();
       others = std::move(*records);
     }
     const std::vector<std::size_t> teachers =
@@ -234,7 +234,7 @@ int validate_scores(const Arguments& arguments) {
   const std::vector<Judgement> judgements =
       judge_all(judged, accuracy, rows, within, resamples, plan.settings.seed, service.pool());
   output.write(judgement_table(judged, judgements, output.format() == Format::table, limit.has_value()));
-  return InterruptGuard::requested() ? 130 : 0;
+  return InterruptGuard::exit_code();
 }
 
 int run(const Arguments& arguments) {
