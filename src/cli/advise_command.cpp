@@ -210,7 +210,7 @@ int run(const Arguments& arguments) {
         plan_rewrites(network, *estimator, scores, settings, [&](const RewriteProgress& now) {
           ProgressState next = state(now.steps);
           next.details.push_back(
-              fmt::format("best   {:.3f} ms   rank score {:.3f}", now.latency_ms, now.score));
+              fmt::format("best {:.3f} ms   rank score {:.3f}", now.latency_ms, now.score));
           next.fields["best"] = {{"latency_ms", now.latency_ms}, {"rank_score", now.score}};
           display.show(std::move(next));
         });
@@ -238,7 +238,7 @@ int run(const Arguments& arguments) {
 
 Command advise_command() {
   const RewriteSettings usual;
-  const std::string names = fmt::format("{}", fmt::join(rewrite_kind_names(), ", "));
+  const std::vector<std::string> kinds(rewrite_kind_names().begin(), rewrite_kind_names().end());
   return {
       .name = "advise",
       .summary = "expert rewrites of a network, combined, with their measured effect",
@@ -259,14 +259,14 @@ Command advise_command() {
           "reduce_resolution.\n"
           "\n"
           "Rewrites: " +
-          names + ".\nExit code 1: the limits cannot be kept.",
+          join(kinds, ", ") + ".\nExit code 1: the limits cannot be kept.",
       .groups = {input_options(),
                  model_options(),
                  estimator_options(),
                  {"What may be done",
-                  {{"only", "LIST", "no other rewrites than these", ""},
-                   {"allow", "LIST", "these as well: reduce_resolution is off unless named", ""},
-                   {"forbid", "LIST", "not these", ""},
+                  {{"only", "LIST", "no other rewrites than these", "", kinds},
+                   {"allow", "LIST", "these as well: reduce_resolution is off unless named", "", kinds},
+                   {"forbid", "LIST", "not these", "", kinds},
                    {"keep", "LIST",
                     "leave operators as they are: blocks (stage2.block1), beginnings of names (stage2), or "
                     "stages (stride8: maps 8 times smaller than the image; head)",
@@ -276,8 +276,7 @@ Command advise_command() {
                     "stage2.block1,align_channels stem.conv=32\"",
                     ""}}},
                  {"What is sought",
-                  {{"objective", "NAME", "latency, memory or score: what is made as good as possible",
-                    "latency"},
+                  {{"objective", "latency|memory|score", "what is made as good as possible", "latency"},
                    {"min-score", "SCORE",
                     "the result's rank score is not below that; the original's when not given", ""},
                    {"min-score-change", "CHANGE",

@@ -3,6 +3,9 @@
 #include "assay/base/error.hpp"
 #include "assay/base/text.hpp"
 
+#include "shipped_files.hpp"
+#include "value_syntax.hpp"
+
 #include <sstream>
 
 #include <boost/program_options.hpp>
@@ -93,6 +96,16 @@ Arguments::Arguments(const Command& command, std::span<const std::string> given)
   if (positionals_.size() > command.max_positionals) {
     throw InputError(fmt::format("{}: \"{}\" is one argument too many. Usage: assay {} {} [options]", place,
                                  positionals_[command.max_positionals], command.name, command.positionals));
+  }
+  const ValueSyntax positionals = value_syntax(command.positionals, {});
+  for (std::string& text : positionals_) text = shipped_path(positionals, text, place);
+  for (const OptionGroup& group : command.groups) {
+    for (const OptionSpec& option : group.options) {
+      const auto value = values_.find(option.name);
+      if (value == values_.end() || option.value.empty()) continue;
+      value->second = shipped_path(value_syntax(option.value, option.choices), value->second,
+                                   fmt::format("{}: --{}", place, option.name));
+    }
   }
 }
 

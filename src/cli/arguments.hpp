@@ -12,9 +12,10 @@ namespace assay::cli {
 
 struct OptionSpec {
   std::string name;
-  std::string value;  // what stands behind it in the help, "MS"; empty: a flag
+  std::string value;  // what stands behind it in the help, "MS" (see value_syntax.hpp); empty: a flag
   std::string help;
-  std::string initial;  // value when it is not given; empty: none
+  std::string initial;                    // value when it is not given; empty: none
+  std::vector<std::string> choices = {};  // what may stand there, where the help's text says it
 };
 
 struct OptionGroup {
@@ -37,8 +38,8 @@ struct Command {
 
 std::string help_of(const Command& command);
 
-// The parsed arguments of one command. Getters check and throw InputError naming the option, what was given
-// and what would do.
+// The parsed arguments of one command, shipped files by their paths. Getters check and throw InputError
+// naming the option, what was given and what would do.
 class Arguments {
  public:
   Arguments(const Command& command, std::span<const std::string> given);

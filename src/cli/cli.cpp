@@ -8,6 +8,7 @@
 #include "commands.hpp"
 #include "common.hpp"
 #include "console.hpp"
+#include "overview.hpp"
 #include "separate_files.hpp"
 
 #include <algorithm>
@@ -22,28 +23,24 @@ namespace cli {
 
 std::span<const Command> commands() {
   static const std::vector<Command> all = {
-      search_command(),  score_command(),   filter_command(),   validate_command(), estimate_command(),
-      check_command(),   measure_command(), fit_command(),      curate_command(),   advise_command(),
-      explain_command(), diff_command(),    train_command(),    runs_command(),     report_command(),
-      space_command(),   export_command(),  run_command(),      bench_signature_command()};
+      search_command(),         score_command(),   filter_command(), validate_command(),   estimate_command(),
+      check_command(),          measure_command(), fit_command(),    curate_command(),     advise_command(),
+      explain_command(),        diff_command(),    train_command(),  runs_command(),       report_command(),
+      space_command(),          export_command(),  run_command(),    completion_command(), man_command(),
+      bench_signature_command()};
   return all;
 }
 
 namespace {
 
 std::string overview() {
-  std::string text =
-      "assay picks neural architectures before training them: zero-shot scores, latency and memory on a "
-      "given\n"
-      "accelerator, search over both, training of the shortlist only.\n\n"
-      "usage: assay COMMAND ...\n\n";
+  std::string text = fmt::format("{}\n\nusage: assay COMMAND ...\n\n", program_description);
   for (const Command& command : commands())
     text += fmt::format("  {:<15} {}\n", command.name, command.summary);
-  text +=
-      "\nassay COMMAND --help explains each with an example. Results go to standard output, progress to "
-      "standard error.\n"
-      "Exit codes: 0 all well, 1 a budget is exceeded (check, advise), 2 wrong usage or invalid input, 3 an "
-      "internal fault, 130 interrupted.\n";
+  text += fmt::format("\nassay COMMAND --help explains each with an example.\n{}\nExit codes:", output_rule);
+  for (const Meaning& code : exit_codes)
+    text += fmt::format("{} {} {}", &code == exit_codes.data() ? "" : ",", code.name, code.text);
+  text += ".\n";
   return text;
 }
 

@@ -25,6 +25,8 @@ Command export_command();
 Command run_command();
 Command runs_command();
 Command space_command();
+Command completion_command();
+Command man_command();
 Command bench_signature_command();
 
 // All of them, in the order of the help.

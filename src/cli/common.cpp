@@ -93,11 +93,11 @@ std::vector<Network> sample_networks(const Space& space, int count) {
 
 OptionGroup estimator_options() {
   return {"Latency and memory",
-          {{"accelerator", "FILE",
+          {{"accelerator", "ACCELERATOR.toml",
             "accelerator file: its cycle model; of a space, an estimator fitted to that over the space's "
             "subgraphs",
             ""},
-           {"estimator", "FILE", "fitted estimator (JSON) instead of --accelerator", ""}}};
+           {"estimator", "ESTIMATOR.json", "fitted estimator instead of --accelerator", ""}}};
 }
 
 std::optional<Estimator> make_estimator(const Arguments& arguments,
@@ -118,12 +118,13 @@ std::optional<Estimator> make_estimator(const Arguments& arguments,
 }
 
 OptionGroup score_options() {
-  std::string names;
-  for (const ScoreInfo& info : score_registry())
-    names += (names.empty() ? "" : ", ") + std::string(info.name);
+  std::vector<std::string> names;
+  for (const ScoreInfo& info : score_registry()) names.emplace_back(info.name);
+  const std::string help = "comma-separated, or all: " + join(names, ", ");
+  names.emplace_back("all");
   const ScoreSettings usual;
   return {"Scores",
-          {{"scores", "LIST", "comma-separated, or all: " + names, join(usual.scores, ",")},
+          {{"scores", "LIST", help, join(usual.scores, ","), names},
            rank_weights_option(),
            {"batch", "N", "images per pass", std::to_string(usual.batch)},
            {"repeats", "N", "independent initialisations, averaged", std::to_string(usual.repeats)},

@@ -188,11 +188,9 @@ Command estimate_command() {
                   ""},
                  {"memory-profile", "",
                   "what is alive at every step, and the order of operators that lowers the peak", ""},
-                 {"data-type", "FORMAT",
-                  "int8, int16, fp16, bf16 or fp32: count memory for it instead of the accelerator's number "
-                  "format",
-                  ""},
-                 {"save-estimator", "FILE", "keep the fitted estimator, for --estimator", ""}}},
+                 {"data-type", "int8|int16|fp16|bf16|fp32",
+                  "count memory for it instead of the accelerator's number format", ""},
+                 {"save-estimator", "FILE.json", "keep the fitted estimator, for --estimator", ""}}},
                output_options()},
           .example =
               "  assay estimate spaces/mobilenetv2.toml --sample 10 --accelerator "

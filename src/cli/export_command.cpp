@@ -119,10 +119,10 @@ Command export_command() {
                       {{"run", "JOURNAL", "the journal of a search", ""},
                        {"number", "N", "which network of its shortlist, best first", "1"}}},
                      {"ONNX",
-                      {{"opset", "N", "operator set, 14 to 17", "17"},
+                      {{"opset", "14|15|16|17", "operator set", "17"},
                        {"checkpoint", "FILE", "trained weights, from train --checkpoint FILE", ""},
                        {"initialisation", "NAME", "of random weights: " + join(initialisation_names(), ", "),
-                        "pytorch_default"}}},
+                        "pytorch_default", initialisation_names()}}},
                      output_options()},
           .example =
               "  assay export spaces/nasbench201.toml --candidate \"cell.edge_0_1=conv3x3 ...\" --out "

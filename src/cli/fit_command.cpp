@@ -208,7 +208,7 @@ Command fit_command() {
       .groups =
           {measured_rows_options(),
            {"Fit",
-            {{"accelerator", "FILE",
+            {{"accelerator", "ACCELERATOR.toml",
               "what is known of the hardware: fusion rules at least; lanes left open are found by the fit",
               ""},
              {"name", "NAME", "the accelerator's name, when there is no file", ""},
@@ -216,7 +216,7 @@ Command fit_command() {
              {"coverage", "SHARE", "of the prediction intervals", "0.9"},
              {"seed", "N", "seed of everything random", "1"}}},
            {"Output",
-            {{"out", "FILE", "the estimator (JSON)", ""},
+            {{"out", "FILE.json", "the estimator", ""},
              progress_option(),
              {"quiet", "", "only the file, no report", ""}}}},
       .example =

@@ -325,7 +325,7 @@ Command measure_command() {
              {"seed", "N", "seed of everything random", "1"}}},
            {"Output",
             {{"out", "FILE", "rows of subgraphs (CSV); continued when it exists", "-"},
-             {"networks-out", "FILE",
+             {"networks-out", "FILE.csv",
               "rows of whole networks (CSV); continued when it exists; of several spaces each has its own, "
               "FILE with the space's name before its ending",
               ""},

@@ -112,11 +112,11 @@ std::vector<NetworkMeasurement> MeasuredRows::network_measurements() const {
 OptionGroup measured_rows_options() {
   return {
       "Measurements",
-      {{"measurements", "LIST",
-        "comma-separated CSV files: of subgraphs (as assay measure writes them), of networks (one column per "
+      {{"measurements", "FILE.csv,...",
+        "files of subgraphs (as assay measure writes them), of networks (one column per "
         "decision), or both kinds",
         ""},
-       {"space", "LIST", "space files of the measured networks", ""},
+       {"space", "SPACE.toml,...", "spaces of the measured networks", ""},
        {"target", "COLUMN",
         "where latencies are; a name that ends with _us, _s or _per_s is read as microseconds, seconds or "
         "networks a second",

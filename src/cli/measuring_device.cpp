@@ -68,7 +68,7 @@ OptionGroup device_options() {
   const HostOptions usual;
   return {
       "Device",
-      {{"device", "cpu|FILE.toml", "this machine's CPU, or the cycle model of an accelerator file", ""},
+      {{"device", "cpu|ACCELERATOR.toml", "this machine's CPU, or the cycle model of an accelerator file", ""},
        {"repeats", "N", "how often each thing is timed (cpu)", std::to_string(usual.repeats)},
        {"threads", "N", "threads of convolutions and linear operators (cpu)", std::to_string(usual.threads)},
        {"batch", "N", "images at a time (cpu)", std::to_string(usual.batch)},

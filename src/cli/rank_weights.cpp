@@ -108,7 +108,7 @@ RankWeights RankWeights::from_json(std::string_view text, const std::string& sou
 
 OptionSpec rank_weights_option() {
   return {
-      "rank-weights", "FILE",
+      "rank-weights", "FILE.json",
       "combine the scores as assay validate --fit-weights learned; sets --scores, and --batch, --repeats and "
       "--resolution where they are not given",
       ""};

@@ -103,7 +103,7 @@ Command train_command() {
           "SGD with Nesterov momentum, cosine schedule with warm-up, on both cores. Data sets: fashion-mnist "
           "(Debian's\n"
           "dataset-fashion-mnist), cifar-10, or a directory with IDX files or CIFAR-10 binary batches.",
-      .groups = {{"Data", {{"data", "DATASET", "fashion-mnist, cifar-10 or a directory", ""}}},
+      .groups = {{"Data", {{"data", "fashion-mnist|cifar-10|FOLDER", "what to train on", ""}}},
                  input_options(),
                  model_options(),
                  training_options(),

@@ -249,7 +249,7 @@ int run(const Arguments& arguments) {
 OptionGroup learning_options() {
   OptionGroup group{
       "Learning weights",
-      {{"fit-weights", "FILE", "learn weights of the rank score and write them there", ""},
+      {{"fit-weights", "FILE.json", "learn weights of the rank score and write them there", ""},
        {"fit-rows", "N", "learn from N rows drawn at random, and judge what was learned by the others", ""}}};
   for (OptionSpec& option : reference_sample_options()) group.options.push_back(std::move(option));
   group.options[2].help = "with fewer rows in the file, so many random candidates join the cohort; 0 is none";
@@ -281,8 +281,8 @@ Command validate_command() {
       .groups =
           {measured_rows_options(),
            {"Estimator",
-            {{"estimator", "FILE", "what assay fit wrote", ""},
-             {"predictions", "FILE", "every judged row with its prediction (CSV)", ""}}},
+            {{"estimator", "ESTIMATOR.json", "what assay fit wrote", ""},
+             {"predictions", "FILE.csv", "every judged row with its prediction", ""}}},
            {"Known accuracies",
             {{"known", "FILE", "CSV or JSON lines with one column (key) per decision, and accuracies", ""},
              {"accuracy", "COLUMN", "where they are; higher is better, blank where not known", ""},
