@@ -21,7 +21,7 @@ struct ProgressState {
   std::int64_t known = 0;                  // of them, without work: recalled from an earlier run
   std::optional<std::int64_t> total = {};  // where it is known
   std::optional<double> share = {};        // 0 .. 1, where the total is not known but this is
-  std::vector<std::string> details = {};   // more for people, a line each, most important first
+  std::vector<std::string> details = {};   // more for people, a line each, figures three spaces apart
   // More members for programs, as documented in the README.
   nlohmann::ordered_json fields = nlohmann::ordered_json::object();
 

@@ -36,7 +36,7 @@ std::string passed_over_text(const Progress& p, const ScoreOrigins& origins) {
 
 std::string best_text(const Progress& p, Metric front_metric) {
   const Costs& costs = p.cohort.costs(p.best);
-  std::string text = fmt::format("best   rank score {:.3f}", p.best_rank_score);
+  std::string text = fmt::format("best rank score {:.3f}", p.best_rank_score);
   if (front_metric == Metric::latency) text += fmt::format("   {:.3f} ms", costs.latency_ms);
   return text + fmt::format("   {}   {} params   {} MACs",
                             human_bytes(static_cast<std::uint64_t>(costs.peak_memory_bytes)),
@@ -86,7 +86,7 @@ ProgressState search_state(const std::string& space, const SearchSettings& setti
                       .total = settings.evaluations};
   if (p.best >= 0) {
     state.details.push_back(best_text(p, settings.front_metric));
-    state.details.push_back(fmt::format("front  {}   hypervolume {:.4g}",
+    state.details.push_back(fmt::format("front {}   hypervolume {:.4g}",
                                         number_of(static_cast<std::int64_t>(p.front_size), "network"),
                                         p.hypervolume()));
   }
