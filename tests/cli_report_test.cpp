@@ -112,8 +112,16 @@ TEST_CASE("what a report works out is consistent with what it shows") {
     previous = step.at("hypervolume_share");
   }
   REQUIRE(report.at("importance").size() == 4);
-  CHECK(report.at("importance")[0].at("decision") == "a.channels");
-  // Capacity and latency of one convolution follow from its decisions one by one.
+  double latency_shares = 0, before = 1;
+  for (const json& row : report.at("importance")) {
+    latency_shares += row.at("latency_share").get<double>();
+    const double most = std::max(row.at("latency_share").get<double>(), row.at("score_share").get<double>());
+    CHECK(most <= before);
+    before = most;
+  }
+  CHECK(latency_shares > 0.5);
+  CHECK(latency_shares <= 1);
+  // The latency of one convolution follows from its decisions one by one.
   CHECK(report.at("importance_latency_r2") > 0.5);
   // Two numbers of this space have three options or more at most: channels and one of two options.
   const json& slices = report.at("slices");
@@ -185,14 +193,22 @@ TEST_CASE("a killed run is reported as far as it got, ranked as a search would")
 }
 
 TEST_CASE("long runs are sampled, the front and the shortlist are not") {
-  const json report = report_of(shared_run(), "run.journal --points 4");
   const json whole = report_of(shared_run(), "run.journal");
-  CHECK(report.at("front") == whole.at("front"));
-  const std::vector<std::int64_t> kept = report.at("candidates").at("evaluation");
-  CHECK(kept.size() < whole.at("candidates").at("evaluation").size());
-  for (const std::int64_t evaluation : report.at("front"))
-    CHECK(std::ranges::binary_search(kept, evaluation));
-  for (const std::int64_t evaluation : {0, 7, 15, 22}) CHECK(std::ranges::binary_search(kept, evaluation));
+  const std::size_t front = whole.at("front").size(), shortlist = whole.at("shortlist").size();
+  for (const std::size_t points : {1u, 20u, 29u}) {
+    const json report = report_of(shared_run(), "run.journal --points " + std::to_string(points));
+    CHECK(report.at("front") == whole.at("front"));
+    CHECK(report.at("evaluated") == whole.at("evaluated"));
+    CHECK(report.at("convergence") == whole.at("convergence"));
+    const std::vector<std::int64_t> kept = report.at("candidates").at("evaluation");
+    CHECK(kept.size() <= std::max(points, front + shortlist + points / 10 + 1));
+    CHECK(std::ranges::is_sorted(kept));
+    CHECK(kept[0] == 0);
+    for (const std::int64_t evaluation : report.at("front"))
+      CHECK(std::ranges::binary_search(kept, evaluation));
+    for (const json& network : report.at("shortlist"))
+      CHECK(std::ranges::binary_search(kept, network.at("candidate").at("evaluation").get<std::int64_t>()));
+  }
 }
 
 TEST_CASE("a run without hardware is reported by MACs") {

@@ -69,7 +69,7 @@ Command report_command() {
       .groups = {{"Report",
                   {{"landscape", "DECISION,DECISION",
                     "the two decisions of the latency landscape; those of which it shows most", ""},
-                   {"points", "N", "evaluated candidates in plots, beside the front and the shortlist",
+                   {"points", "N", "about so many evaluated candidates in plots; the front is always whole",
                     "10000"}}},
                  {"Output",
                   {{"format", "table|html|markdown|csv|json",

@@ -151,13 +151,16 @@ class Networks {
   std::vector<TrainingRow> trainings_;
 };
 
-// Up to `most` evaluations at even distances, with the front and the shortlist.
+// The front and the shortlist, and evaluations at even distances: about `most` in all, but no fewer than a
+// tenth of that beside a long front.
 void add_candidates(RunReport& report, const RecordedRun& run, const RunStanding& standing,
                     std::int64_t most) {
   report.front = standing.front;
   std::vector<std::int64_t> wanted = standing.front;
   wanted.insert(wanted.end(), standing.shortlist.begin(), standing.shortlist.end());
-  const std::int64_t count = std::ssize(standing.costs), kept = std::min(count, most);
+  const std::int64_t count = std::ssize(standing.costs);
+  const std::int64_t kept =
+      count <= most ? count : std::max(most - std::ssize(wanted), std::max<std::int64_t>(most / 10, 1));
   for (std::int64_t k = 0; k < kept; ++k) wanted.push_back(k * count / kept);
   std::ranges::sort(wanted);
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());

@@ -14,7 +14,7 @@ namespace assay::cli {
 struct ReportSettings {
   // Two decisions whose landscape is shown; empty: the two of which it shows most.
   std::vector<std::string> landscape;
-  // Evaluated candidates that are kept for plots, beside the front and the shortlist.
+  // Evaluated candidates that are kept for plots; the front and the shortlist always are.
   std::int64_t candidates = 10'000;
   // Without it only what the journal itself holds is reported: no networks, landscapes and importances.
   bool analysis = true;
