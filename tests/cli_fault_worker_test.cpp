@@ -216,7 +216,7 @@ TEST_CASE("a network that needs more memory than allowed is counted, shown and j
     const cli_test::Outcome limited = shell(folder, search + "--max-memory 20 --run " + name);
     INFO(limited.err);
     CHECK(limited.exit_code == 0);
-    CHECK(mentions(limited.err, "2 scores failed"));
+    CHECK(mentions(limited.err, "2 scores failed: not_executable 2;"));
     std::int64_t failed = 0;
     RunJournal::open_to_read(folder / name).for_each_evaluation([&](const EvaluationRow& row) {
       if (row.status.empty()) return true;

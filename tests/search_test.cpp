@@ -198,6 +198,8 @@ TEST_CASE("failures are recorded and never among the results") {
   settings.shortlist = 300;
   const SearchResult result = run_search(space, evaluator, settings);
   CHECK(result.counts.failed > 50);
+  CHECK(result.counts.score_failures ==
+        std::map<std::string, std::int64_t>{{"score noisy is not finite", result.counts.failed}});
   int good = 0;
   for (int e = 0; e < result.cohort.size(); ++e) {
     const bool failed = result.cohort.fingerprint(e) % 3 == 0;

@@ -200,12 +200,13 @@ int run(const Task& task, const Arguments& arguments, const Output& output, cons
   recorder.record(result);
   if (!output.quiet()) {
     const Counts& c = result.counts;
-    const std::string rejections = rejections_text(c);
-    note(
-        fmt::format("{} evaluated in {} ({}); {} proposed, {} duplicates, rejected: {}; {} scores failed; {} "
-                    "on the Pareto front.",
-                    c.evaluated, human_duration(clock.seconds()), reason_text(result.reason), c.proposed,
-                    c.duplicates, rejections.empty() ? "none" : rejections, c.failed, result.front.size()));
+    const std::string rejections = rejections_text(c), failures = failures_text(c);
+    note(fmt::format(
+        "{} evaluated in {} ({}); {} proposed, {} duplicates, rejected: {}; {} scores failed{}; {} "
+        "on the Pareto front.",
+        c.evaluated, human_duration(clock.seconds()), reason_text(result.reason), c.proposed, c.duplicates,
+        rejections.empty() ? "none" : rejections, c.failed, failures.empty() ? "" : ": " + failures,
+        result.front.size()));
     if (const std::string origins = service.origins_text(); !origins.empty())
       note(fmt::format("Scores: {}.", origins));
   }

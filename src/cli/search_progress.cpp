@@ -75,6 +75,13 @@ std::string rejections_text(const Counts& counts) {
   return text;
 }
 
+std::string failures_text(const Counts& counts) {
+  std::string text;
+  for (const auto& [reason, count] : counts.score_failures)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", reason, grouped(count));
+  return text;
+}
+
 ProgressState search_state(const std::string& space, const SearchSettings& settings, const Progress& p,
                            const ScoreOrigins& origins) {
   ProgressState state{.phase = "search",

@@ -16,5 +16,7 @@ ProgressState search_state(const std::string& space, const SearchSettings& setti
 
 // "latency 12, memory 3", most first; empty: nothing was rejected.
 std::string rejections_text(const Counts& counts);
+// "not_executable 3, not_finite 1"; empty when none failed.
+std::string failures_text(const Counts& counts);
 
 }  // namespace assay::cli

@@ -50,6 +50,13 @@ std::string build_failure_lines(const Counts& counts) {
   return lines;
 }
 
+// Reasons may name sizes, so that there can be as many as candidates.
+void count_reason(std::map<std::string, std::int64_t>& counts, const std::string& reason) {
+  constexpr std::size_t kept = 16;
+  const bool keep = counts.contains(reason) || counts.size() < kept;
+  ++counts[keep ? reason : "other reasons"];
+}
+
 }  // namespace
 
 std::string_view metric_name(Metric metric) {
@@ -95,10 +102,12 @@ std::int64_t Counts::over_budget_total() const {
 
 void Counts::count_build_failure(const std::string& reason) {
   ++unbuildable;
-  // Reasons may name sizes, so that there can be as many as candidates.
-  constexpr std::size_t kept = 16;
-  const bool keep = build_failures.contains(reason) || build_failures.size() < kept;
-  ++build_failures[keep ? reason : "other reasons"];
+  count_reason(build_failures, reason);
+}
+
+void Counts::count_score_failure(const std::string& status) {
+  ++failed;
+  count_reason(score_failures, status.substr(0, status.find(':')));
 }
 
 std::string explain_rejections(const Budget& budget, const Counts& counts, const std::string& space_source) {
@@ -109,10 +118,10 @@ std::string explain_rejections(const Budget& budget, const Counts& counts, const
         "Correct the options named there.",
         distinct, space_source, build_failure_lines(counts));
   }
-  std::string text =
-      fmt::format("No candidate of {} meets the budget: {} distinct candidates were tried ({} proposals), each "
-                  "counted under the first of these limits that it exceeds.",
-                  space_source, distinct, counts.proposed);
+  std::string text = fmt::format(
+      "No candidate of {} meets the budget: {} distinct candidates were tried ({} proposals), each "
+      "counted under the first of these limits that it exceeds.",
+      space_source, distinct, counts.proposed);
   bool each_can_be_met = true;
   for (const Metric metric : all_metrics) {
     if (!budget.limited(metric)) continue;

@@ -248,7 +248,7 @@ bool Run::score() {
     const int e = cohort_.add(proposal.candidate, proposal.gate, rows[i]);
     const bool good = cohort_.good(e);
     ++counts_.evaluated;
-    if (!good) ++counts_.failed;
+    if (!good) counts_.count_score_failure(rows[i].status);
     told.push_back({proposal.candidate, good ? Outcome::scored : Outcome::failed, 0, e});
     if (next_fresh < fresh.size() && fresh[next_fresh] == i) {
       ++next_fresh;

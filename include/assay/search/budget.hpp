@@ -58,10 +58,13 @@ struct Counts {
       std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
   // Why candidates could not be built, and how many; at most 16 reasons, later ones under "other reasons".
   std::map<std::string, std::int64_t> build_failures;
+  // Why scores failed, as far as the first colon of the status ("not_executable"), counted likewise.
+  std::map<std::string, std::int64_t> score_failures;
 
   std::int64_t over_budget_total() const;
   std::int64_t distinct() const { return proposed - duplicates; }
   void count_build_failure(const std::string& reason);
+  void count_score_failure(const std::string& status);
 };
 
 // The sentences for a search in which nothing met the budget: which limit rejected how many, the smallest
