@@ -1,6 +1,7 @@
 // What the search spends on a candidate before any score, whole and by its parts: decode, fingerprint,
-// memory, latency; and what the filter spends on a line, its parsing and its answer included. Every subgraph
-// is known to the session, as after a search's first thousand candidates.
+// memory, latency; what the filter spends on a line, its parsing and its answer included; and the journal's
+// share of whole searches. Every subgraph is known to the session, as after a search's first thousand
+// candidates.
 #include "assay/base/text.hpp"
 #include "assay/estimate/estimator.hpp"
 #include "assay/estimate/memory.hpp"
@@ -9,7 +10,10 @@
 #include "candidate_filter.hpp"
 #include "filter_format.hpp"
 #include "network_evaluator.hpp"
+#include "run_recorder.hpp"
+#include "terminal.hpp"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -54,7 +58,7 @@ void each_candidate(benchmark::State& state, const Workload& workload, const F& 
 void gates(benchmark::State& state, const char* name) {
   const Workload w(name);
   const Estimator estimator = w.estimator();
-  cli::ScoreService service({}, 1, 0, std::nullopt, true);
+  cli::ScoreService service({}, 1, {}, std::nullopt, true);
   cli::NetworkEvaluator evaluator(w.space, &estimator, service, rank_terms(service.settings().scores), {});
   std::vector<GateResult> results(w.candidates.size());
   evaluator.gate(w.candidates, results);
@@ -125,6 +129,55 @@ void filter(benchmark::State& state, const char* name, cli::StreamFormat format)
   state.SetItemsProcessed(state.iterations() * std::ssize(lines));
 }
 
+class TimedRecorder final : public cli::RunRecorder {
+ public:
+  using RunRecorder::RunRecorder;
+  void commit(int generation, std::span<const JournalEntry> entries, const Counts& counts,
+              std::span<const int> front) override {
+    const cli::Clock clock;
+    RunRecorder::commit(generation, entries, counts, front);
+    seconds += clock.seconds();
+  }
+  double seconds = 0;
+};
+
+// journal_percent: of the search's time.
+void journalled_search(benchmark::State& state, const std::vector<std::string>& scores) {
+  const Workload w("ibn_fashion.toml");
+  const Estimator estimator = w.estimator();
+  cli::ScoreService service({.scores = scores}, 1, {}, std::nullopt, true);
+  cli::NetworkEvaluator evaluator(w.space, &estimator, service, rank_terms(scores), {});
+  SearchSettings settings;
+  settings.evaluations = state.range(0);
+  settings.budget.set(Metric::latency, 1);
+  RunIdentity identity;
+  for (const Decision& decision : w.space.decisions())
+    identity.decisions.push_back({decision.name, decision.options});
+  identity.scores = scores;
+  const std::filesystem::path path = std::filesystem::temp_directory_path() / "assay_cli_bench.journal";
+  double journal_seconds = 0, seconds = 0, bytes = 0;
+  for (auto _ : state) {
+    std::filesystem::remove(path);
+    RunJournal journal = RunJournal::create(path, identity);
+    TimedRecorder recorder(journal);
+    const cli::Clock clock;
+    benchmark::DoNotOptimize(run_search(w.space, evaluator, settings, {&recorder, {}, {}}));
+    seconds += clock.seconds();
+    journal_seconds += recorder.seconds;
+    journal.close();
+    bytes = static_cast<double>(std::filesystem::file_size(path));
+    ++settings.strategy.seed;
+  }
+  std::filesystem::remove(path);
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+  state.counters["journal_percent"] = 100 * journal_seconds / seconds;
+  state.counters["journal_bytes"] = bytes / static_cast<double>(state.range(0));
+}
+
+BENCHMARK_CAPTURE(journalled_search, default_scores, ScoreSettings{}.scores)
+    ->Arg(256)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(journalled_search, gates_only, {"params"})->Arg(20'000)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(filter, mnasnet_accel_csv, "mnasnet_accel.toml", cli::StreamFormat::csv)
     ->MeasureProcessCPUTime();
 BENCHMARK_CAPTURE(filter, mnasnet_accel_json, "mnasnet_accel.toml", cli::StreamFormat::json_lines)

@@ -8,7 +8,7 @@
 
 namespace assay::cli {
 
-class RunRecorder final : public Journal {
+class RunRecorder : public Journal {
  public:
   explicit RunRecorder(RunJournal& journal);
 
