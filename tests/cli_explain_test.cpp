@@ -132,6 +132,7 @@ TEST_CASE("what names no network is refused with what there is") {
   refuses("", "name a network");
   refuses("space.toml", "--candidate");
   refuses("run.journal:4", "from 1 to 3");
+  refuses("run.journal:1 --out run.journal", "would overwrite");
   refuses("run.journal:e99", "the run has 30");
   refuses("--number 1", "--run");
   refuses("--run run.journal --number 1 --evaluation 2", "one network");

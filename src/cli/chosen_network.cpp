@@ -6,6 +6,7 @@
 
 #include "common.hpp"
 #include "model_file.hpp"
+#include "separate_files.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>
@@ -48,6 +49,7 @@ void NetworkChooser::set_space(const std::string& path) {
 std::shared_ptr<const RecordedRun> NetworkChooser::run_of(const std::string& path) {
   std::shared_ptr<const RecordedRun>& run = runs_[path];
   if (!run) {
+    require_separate_files(arguments_, "a name of a network", std::vector{path});
     run = std::make_shared<const RecordedRun>(path);
     if (!arguments_.flag("quiet"))
       for (const std::string& text : run->notes) note(text);

@@ -114,16 +114,8 @@ void add_progress(RunReport& report, const RunJournal& journal) {
 std::optional<ReportTraining> training_of(const std::vector<TrainingRow>& trainings,
                                           std::int64_t evaluation) {
   std::optional<ReportTraining> found;  // the latest, where there are several recipes
-  for (const TrainingRow& row : trainings) {
-    if (row.evaluation != evaluation) continue;
-    found = {.recipe = row.dataset,
-             .status = row.status,
-             .test_accuracy = row.test_accuracy,
-             .seconds = row.seconds,
-             .epochs = {}};
-    for (const EpochRow& epoch : row.epochs)
-      found->epochs.push_back({epoch.epoch, epoch.train_loss, epoch.test_accuracy, epoch.seconds});
-  }
+  for (const TrainingRow& row : trainings)
+    if (row.evaluation == evaluation) found = report_training(row);
   return found;
 }
 
@@ -178,6 +170,17 @@ void add_convergence(RunReport& report, const RunStanding& standing) {
 }
 
 }  // namespace
+
+ReportTraining report_training(const TrainingRow& row) {
+  ReportTraining training{.recipe = row.dataset,
+                          .status = row.status,
+                          .test_accuracy = row.test_accuracy,
+                          .seconds = row.seconds,
+                          .epochs = {}};
+  for (const EpochRow& epoch : row.epochs)
+    training.epochs.push_back({epoch.epoch, epoch.train_loss, epoch.test_accuracy, epoch.seconds});
+  return training;
+}
 
 RunReport make_report(const RecordedRun& run, const ReportSettings& settings) {
   RunReport report;

@@ -23,4 +23,7 @@ struct ReportSettings {
 // Throws InputError for a landscape of decisions that the space does not have.
 RunReport make_report(const RecordedRun& run, const ReportSettings& settings = {});
 
+// As the journal holds it; without a recipe while it goes on.
+ReportTraining report_training(const TrainingRow& row);
+
 }  // namespace assay::cli

@@ -1,13 +1,12 @@
 // The shortlist of a search, with the baseline it is measured against: its table, and its training.
 #pragma once
 
+#include "assay/report/run_report.hpp"
 #include "assay/search/search.hpp"
 #include "assay/store/run_journal.hpp"
 
 #include "common.hpp"
 #include "training.hpp"
-
-#include <optional>
 
 namespace assay::cli {
 
@@ -29,30 +28,16 @@ class Shortlist {
   void write_table(const Output& output) const;
 
  private:
-  struct Entry {
-    int evaluation = baseline_evaluation;
-    Candidate candidate;
-    Costs costs;
-    double rank_score = 0;
-    std::vector<double> scores;
-    std::optional<TrainingRow> training;
-  };
   // Number under which the journal keeps the baseline's training; evaluations count from 0.
   static constexpr int baseline_evaluation = -1;
 
-  void train(Entry& entry, const TrainingTurn& turn, const std::string& recipe, const Dataset& dataset,
-             const TrainOptions& options, RunJournal& journal, const std::string& model, bool quiet);
-  std::vector<Column> columns(bool people) const;
-  std::vector<Cell> row(const Entry& entry, Cell rank, bool people) const;
-  Table table(bool people) const;
+  void train(ReportNetwork& network, const TrainingTurn& turn, const std::string& recipe,
+             const Dataset& dataset, const TrainOptions& options, RunJournal& journal,
+             const std::string& model, bool quiet);
   std::string candidates_text() const;
 
   const Space& space_;
-  bool has_latency_;
-  std::vector<std::string> score_names_;
-  std::vector<Entry> entries_;
-  std::optional<Entry> baseline_;
-  bool trained_ = false;
+  RunReport report_;  // what its table shows
 };
 
 }  // namespace assay::cli
