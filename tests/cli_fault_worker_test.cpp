@@ -109,6 +109,8 @@ TEST_CASE("a job that throws on one of several workers: once, without a hang, an
   }
 }
 
+// Sanitizers reserve more address space than any limit on it allows.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("more threads than the system lets start are a message") {
   const Folder folder;
   folder.write("space.toml", fault_space);
@@ -122,6 +124,7 @@ TEST_CASE("more threads than the system lets start are a message") {
   CHECK(mentions(outcome.err, "Of 64 threads the system let only"));
   CHECK(mentions(outcome.err, "Use fewer workers."));
 }
+#endif
 
 TEST_CASE("networks that throw while they are scored leave the service usable") {
   const Space space = Space::parse(fault_space, "space.toml");
@@ -230,6 +233,7 @@ TEST_CASE("a network that needs more memory than allowed is counted, shown and j
   CHECK(cli_test::results_of_journal(folder / "limited") == cli_test::results_of_journal(folder / "again"));
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST_CASE("memory that the system refuses is a status of that network, not a crash") {
   const Folder folder;
   folder.write("space.toml",
@@ -247,3 +251,4 @@ TEST_CASE("memory that the system refuses is a status of that network, not a cra
                  "not_executable: There is not enough memory for the network at this batch size."));
   CHECK(mentions(outcome.out, ",ok"));
 }
+#endif

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 using namespace assay;
 
@@ -119,8 +120,14 @@ TEST_CASE("files that are no journals are refused") {
   changed[68] = 'x';
   CHECK(mentions(refusal(changed), "is a database, but not a run journal"));
 
-  CHECK_FALSE(input_error_of([&] { RunJournal::resume(directory.path(), identity); }).empty());
-  CHECK_FALSE(input_error_of([&] { RunJournal::open_to_read(directory.path()); }).empty());
+  const std::string pipe = directory / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  for (const std::string& path : {directory.path(), pipe, std::string("/dev/zero")}) {
+    CHECK(mentions(input_error_of([&] { RunJournal::resume(path, identity); }), "it is no regular file"));
+    CHECK(mentions(input_error_of([&] { RunJournal::open_to_read(path); }), "it is no regular file"));
+  }
+  CHECK(mentions(input_error_of([&] { RunJournal::create("", identity); }), "is empty"));
+  CHECK(mentions(input_error_of([&] { RunJournal::open_to_read(""); }), "is empty"));
   CHECK(mentions(input_error_of([&] { RunJournal::create(directory / "no/such/run", identity); }),
                  "No such file"));
 }
