@@ -259,3 +259,17 @@ TEST_CASE("without a name, the newest journal of the folder runs") {
   REQUIRE(outcome.exit_code == 0);
   CHECK(json::parse(outcome.out).at("seed") == 6);
 }
+
+TEST_CASE("a search writes its report at its end") {
+  const Folder folder;
+  folder.write("space.toml", tiny_space);
+  const std::string search =
+      "assay search space.toml --evaluations 8 --scores params --run run.journal --quiet ";
+  CHECK(shell(folder, search + "--report none/report.html").exit_code == 2);
+  CHECK(!fs::exists(folder / "run.journal"));
+  REQUIRE(shell(folder, search + "--report report.json").exit_code == 0);
+  const json written = json::parse(folder.read("report.json"));
+  CHECK(written.at("state") == "finished");
+  CHECK(written == json::parse(shell(folder, "assay report run.journal --format json").out));
+  CHECK(mentions(shell(folder, search + "--resume --report run.journal").err, "overwrite"));
+}

@@ -13,6 +13,8 @@
 #include "network_evaluator.hpp"
 #include "progress_display.hpp"
 #include "rank_weights.hpp"
+#include "report_output.hpp"
+#include "run_analysis.hpp"
 #include "run_recorder.hpp"
 #include "run_session.hpp"
 #include "score_service.hpp"
@@ -253,6 +255,8 @@ int run(const Arguments& arguments) {
   const InterruptGuard guard;
   const Output output(arguments);
   const Task task = task_of(arguments, output.quiet());
+  const auto report = arguments.text("report");
+  if (report) const OutputFile probe(*report);  // a place that cannot be written must be found out before
   const bool resume = arguments.flag("resume");
   const RunIdentity identity = identity_of(task.settings, task.ranking, task.space, task.estimator);
   const std::string path = run_path(arguments, task.space);
@@ -266,12 +270,16 @@ int run(const Arguments& arguments) {
     note(fmt::format("{}: {} candidates. Journal: {}", task.space.name(), task.space.size().digits, path));
   }
   RunSession session(journal, arguments, !resume);
+  int exit_code = 0;
   try {
-    return run(task, arguments, output, guard, journal, session);
+    exit_code = run(task, arguments, output, guard, journal, session);
   } catch (const std::exception& error) {
     session.fail(error.what());
     throw;
   }
+  if (report)
+    write_report(make_report(RecordedRun(path)), report_format("assay search", {}, *report), *report);
+  return exit_code;
 }
 
 }  // namespace
@@ -303,7 +311,9 @@ Command search_command() {
               "text or file; tried first, and every result is reported as reduction against it", ""},
              {"seed", "N", "seed of everything random", "1"},
              {"run", "FILE", "the run's journal; runs/SPACE-N.journal when not given", ""},
-             {"resume", "", "continue the run of --run, or the newest one in runs/", ""}}},
+             {"resume", "", "continue the run of --run, or the newest one in runs/", ""},
+             {"report", "FILE",
+              "at the end, write what assay report says there, as the name ends: report.html", ""}}},
            score_options(),
            cache_options(),
            {"Training the shortlist",

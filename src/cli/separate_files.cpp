@@ -14,9 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 // Options that name files which are replaced or, by assay measure, continued.
-constexpr std::array outputs = {"out",         "networks-out", "predictions",   "save-estimator",
-                                "fit-weights", "save-model",   "out-network",   "junit",
-                                "markdown",    "json",         "benchmark-json"};
+constexpr std::array outputs = {"out",         "networks-out", "predictions",    "save-estimator",
+                                "fit-weights", "save-model",   "out-network",    "junit",
+                                "markdown",    "json",         "benchmark-json", "report"};
 // Options that name files which are read; a cache or a journal is written too, but not with results.
 constexpr std::array inputs = {"baseline",     "budget",     "cache",          "candidates",
                                "input",        "checkpoint", "device",         "known",
