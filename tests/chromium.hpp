@@ -118,7 +118,7 @@ class Browser {
   double seconds_of_page() {
     const Json metrics = call("Performance.getMetrics");
     for (const Json& metric : metrics["metrics"])
-  if (metric["name"] == "TaskDuration") return metric["value"];
+      if (metric["name"] == "TaskDuration") return metric["value"];
     throw std::runtime_error("the browser counts no time");
   }
 

@@ -1,100 +1,12 @@
 // The page of a report in a browser: it draws what the report says, whatever the run was.
-#include "chromium.hpp"
-#include "run_report_fixture.hpp"
+#include "report_page.hpp"
 
+#include <algorithm>
 #include <cstdlib>
-#include <iostream>
-
-#include <doctest/doctest.h>
+#include <map>
 
 using namespace assay;
 using namespace report_test;
-using chromium_test::Browser;
-using chromium_test::chromium_program;
-using chromium_test::Json;
-using chromium_test::Screen;
-
-namespace {
-
-namespace fs = std::filesystem;
-
-// ctest counts what prints this as skipped.
-bool no_browser() {
-  static const bool none = [] {
-    if (!chromium_program().empty()) return false;
-    std::cout << "Skipped: no Chromium in $PATH (Debian: apt-get install chromium)." << std::endl;
-    return true;
-  }();
-  return none;
-}
-
-Browser& browser() {
-  static Browser one;
-  return one;
-}
-
-// A report's page in a folder of its own.
-class Page {
- public:
-  explicit Page(const RunReport& report) : json_(to_json(report)) {
-    std::string pattern = (fs::temp_directory_path() / "assay_page_test.XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    const std::string html = to_html(report);
-    size_ = html.size();
-    std::ofstream(file(), std::ios::binary) << html;
-  }
-  ~Page() {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-  }
-  std::string file() const { return (folder_ / "report.html").string(); }
-  std::size_t size() const { return size_; }
-  const std::string& json() const { return json_; }
-
-  // Opens it and checks what must hold for every page.
-  double open(const Screen& screen = {}) const {
-    const double seconds = browser().open(file(), screen);
-    for (const std::string& complaint : browser().complaints) FAIL_CHECK("the page complains: ", complaint);
-    for (const std::string& request : browser().requests) FAIL_CHECK("the page asks for ", request);
-    CHECK(browser().evaluate("document.documentElement.dataset.ready") == "true");
-    // Nothing is wider than the screen, so that nothing scrolls sideways but what is meant to.
-    CHECK(browser().evaluate("document.documentElement.scrollWidth") <= screen.width);
-    const Json empty = browser().evaluate(R"((() => [...assayReport.plots].filter(([, {chart}]) => {
-        const canvas = chart.getRenderedCanvas({pixelRatio: 1});
-        const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-        const colours = new Set();
-        for (let i = 0; i < pixels.length; i += 4) if (pixels[i + 3] > 0) colours.add(pixels[i] << 16 | pixels[i + 1] << 8 | pixels[i + 2]);
-        return colours.size < 4;
-      }).map(([id]) => id))())");
-    CHECK(empty == Json::array());
-    return seconds;
-  }
-
- private:
-  std::string json_;
-  fs::path folder_;
-  std::size_t size_ = 0;
-};
-
-std::string text_of(const std::string& selector) {
-  return browser().evaluate("document.querySelector('" + selector + "').innerText");
-}
-
-Json plots() {
-  return browser().evaluate("[...assayReport.plots.keys()]");
-}
-
-// The values of a series, as the chart holds them.
-Json series_of(const std::string& plot, const std::string& name) {
-  return browser().evaluate("assayReport.plots.get('" + plot +
-                            "').chart.getOption().series.find((s) => s.name === '" + name + "').data");
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
 
 TEST_CASE("a whole report: every plot is there, on every screen, in either theme") {
   if (no_browser()) return;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what assay needs to build, test and run its main job on Debian 12. Does nothing, and needs no network, when all of it is
-# there already.
+# there already. With --tests also what only tests need: a browser of some 300 MB, without which the tests of a report's page are
+# skipped.
 set -euo pipefail
 
 packages=(
@@ -12,6 +13,8 @@ packages=(
   doctest-dev libbenchmark-dev
   dataset-fashion-mnist # the images that the quick start trains on
 )
+
+[ "${1:-}" = --tests ] && packages+=(chromium)
 
 missing=()
 for package in "${packages[@]}"; do

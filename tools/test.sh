@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools/setup.sh
+tools/setup.sh --tests
 cmake --preset test >/dev/null
 cmake --build --preset test
 ctest --preset test "$@"

@@ -5,7 +5,7 @@ const axes = {
   rank_score: {title: "rank score", unit: "", text: score},
   evaluation: {title: "evaluation", unit: "number", text: grouped},
 };
-for (const name of report.scores) axes["score:" + name] = {title: name, unit: "", text: score};
+for (const name of report.scores) axes["score:" + name] = {title: name, unit: "", text: rawScore};
 
 const column = (key) => key.startsWith("score:") ? columns.scores[key.slice(6)] : columns[key];
 const valueOf = (candidate, key) =>
@@ -19,7 +19,7 @@ function axisTitle(key) {
 }
 // Ticks without units, which stand in the axis' name.
 function tick(key) {
-  return key === "peak_memory_bytes" ? (v) => bytes(v, plain) : key === "latency_ms" || key.includes("score") ? plain : roundCompact;
+  return key === "peak_memory_bytes" ? (v) => bytes(v, plain) : key === "latency_ms" || key === "rank_score" ? plain : roundCompact;
 }
 
 function frontPoints() {

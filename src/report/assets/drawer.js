@@ -42,7 +42,7 @@ function openNetwork(candidate, from) {
       ...(network?.training ? [["test accuracy", accuracy(network.training.test_accuracy) + (network.training.status ? ` (${network.training.status})` : "")]] : []),
       ...(isNumber(candidate.latency_ms) ? [["latency", milliseconds(candidate.latency_ms) + (interval ? ` (${interval})` : "")]] : []),
       ["peak memory", bytes(candidate.peak_memory_bytes)], ["parameters", compact(candidate.params)], ["MACs", compact(candidate.macs)],
-      ...report.scores.map((name, i) => [name, score(candidate.scores[i])]),
+      ...report.scores.map((name, i) => [name, rawScore(candidate.scores[i])]),
       ["time of scoring", candidate.seconds > 0 ? duration(candidate.seconds) : "known before"],
     ], "figures"),
     element("div", {class: "copies"}, copyButton("Copy candidate", text, "Candidate"),

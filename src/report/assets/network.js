@@ -76,8 +76,9 @@ function drawNetwork(box, id, network, zoom) {
         edges: graph.edges.map((e) => {
           const from = graph.by_id.get(e.from), to = graph.by_id.get(e.to), [x1, y1] = at(from), [x2, y2] = at(to);
           const skip = to.layer - from.layer > 1;
-          const length = Math.hypot(x2 - x1, y2 - y1);
-          return {source: String(e.from), target: String(e.to), lineStyle: {color: skip ? t.pink : t.muted, width: skip ? 1.8 : 1.3, opacity: skip ? 0.95 : 0.75, curveness: skip ? 2 * bulge(e) / length : 0}};
+          // Around the boxes in between, or, to a neighbour's column, past them.
+          const bend = x1 === x2 ? 2 * bulge(e) / (y2 - y1) : 0.3 * Math.sign(x1 - x2);
+          return {source: String(e.from), target: String(e.to), lineStyle: {color: skip ? t.pink : t.muted, width: skip ? 1.8 : 1.3, opacity: skip ? 0.95 : 0.75, curveness: skip ? bend : 0}};
         }),
         emphasis: {focus: "adjacency", lineStyle: {width: 2.5}, label: {show: zoom >= 0.45}}, lineStyle: {opacity: 0.8},
         blur: {itemStyle: {opacity: 0.35}, lineStyle: {opacity: 0.15}, label: {opacity: 0.35}},
@@ -197,7 +198,7 @@ function showInside(network) {
   const top = [...e.subgraphs].filter((s) => isNumber(s.share)).sort((a, b) => b.share - a.share).slice(0, 3);
   byId("network-reading").textContent =
     "Drawing: from the input at the top to the output; a box is what the accelerator runs as one, curved lines skip over others. " +
-    (has_latency ? `Bars: how long each box takes, coloured by what holds it up, and how many of the accelerator's lanes it fills. ${listed(top.map((s) => `${s.name} (${percent(s.share, 2)})`))} ${top.length === 1 ? "takes" : "take"} most of the time. Overhead is the fixed cost of starting a subgraph.`
+    (has_latency ? `Bars: how long each box takes, coloured by what holds it up, and how many of the accelerator's lanes it fills. The dearest: ${listed(top.map((s) => `${s.name} (${percent(s.share, 2)})`))}. Overhead is the fixed cost of starting a subgraph.`
                  : "Bars: the multiply-accumulates of each box. Without an accelerator there are no latencies.");
   const limit = report.budgets.peak_memory_bytes;
   byId("memory-reading").textContent = `What is alive while each step runs, as the accelerator file counts it, weights apart. The peak stands at ${e.peak_name}; only what lowers the peak lowers the memory needed.` +

@@ -11,7 +11,7 @@ function lineOption(node, name, points, color, more = {}) {
                 axisLabel: {color: t.muted, fontSize: 12, hideOverlap: true, formatter: roundCompact}}),
     yAxis: axis("", {type: "value", scale: true, splitNumber: 4, min: more.min, max: more.max, interval: more.interval, minInterval: more.minInterval,
                 axisLabel: {color: t.muted, fontSize: 12, formatter: more.tick ?? plain}}),
-    series: [{type: "line", step: "end", data: points, showSymbol: points.length === 1, symbolSize: 7, lineStyle: {color, width: 2}, itemStyle: {color},
+    series: [{type: "line", step: "end", clip: false, data: points, showSymbol: points.length === 1, symbolSize: 7, lineStyle: {color, width: 2}, itemStyle: {color},
               areaStyle: more.area ? {color, opacity: 0.1} : undefined}],
   };
 }

@@ -59,6 +59,8 @@ const percent = (share, digits = 3) => isNumber(share) ? significant(100 * share
 const changeText = (part) => (Math.abs(part) < 0.9995 ? (100 * Math.abs(part)).toFixed(1) : significant(100 * Math.abs(part))) + thin + "%";
 const accuracy = (share) => isNumber(share) ? (100 * share).toFixed(1) + thin + "%" : none;
 const score = (value) => isNumber(value) ? value.toFixed(3).replace("-", minus) : none;
+// Of one score: they have all sizes, from shares to numbers of operations.
+const rawScore = (value) => isNumber(value) && Math.abs(value) >= 1000 ? compact(value) : plain(value);
 const times = (count, singular, plural = singular + "s") => `${grouped(count)} ${count === 1 ? singular : plural}`;
 const utc = (text) => text.replace("T", " ").replace("Z", " UTC");
 
