@@ -31,8 +31,12 @@ struct RunFolder {
 
   // A run that was killed after so many evaluations of this one.
   void write_killed(const std::string& name, std::int64_t evaluations) const {
+    write_killed(name, evaluations, journal().identity());
+  }
+  void write_killed(const std::string& name, std::int64_t evaluations,
+                    const assay::RunIdentity& identity) const {
     const assay::RunJournal whole = journal();
-    assay::RunJournal part = assay::RunJournal::create(folder / name, whole.identity());
+    assay::RunJournal part = assay::RunJournal::create(folder / name, identity);
     std::vector<assay::EvaluationRow> rows;
     whole.for_each_evaluation([&](const assay::EvaluationRow& row) {
       if (row.evaluation < evaluations) rows.push_back(row);

@@ -192,6 +192,54 @@ TEST_CASE("a killed run is reported as far as it got, ranked as a search would")
   CHECK(report.at("shortlist")[0].at("candidate").at("evaluation") == assay::choose_shortlist(points, 5)[0]);
 }
 
+TEST_CASE("a journal that does not tell all is reported as far as it does, and says so") {
+  const RunFolder run;
+  const auto notes = [](const json& report) { return report.at("notes").dump(); };
+  // Before journals held the estimator: the same one is fitted again.
+  assay::RunIdentity identity = run.journal().identity();
+  identity.estimator_json.clear();
+  run.write_killed("old.journal", 20, identity);
+  const json old = report_of(run, "old.journal");
+  CHECK(!mentions(notes(old), "may differ"));
+  CHECK(mentions(notes(old), "older than those that hold the commands"));
+  const json& winner = old.at("shortlist")[0];
+  CHECK(winner.at("explanation").at("latency_ms").get<double>() ==
+        doctest::Approx(winner.at("candidate").at("latency_ms").get<double>()).epsilon(1e-9));
+
+  // Where the search had another one, the accelerator's stands for it.
+  identity.settings_json.replace(identity.settings_json.find("\"estimator\":\"") + 13, 4, "0000");
+  run.write_killed("other.journal", 20, identity);
+  CHECK(mentions(notes(report_of(run, "other.journal")), "may differ"));
+
+  // A space that this version reads in another way: the journal's own figures remain.
+  identity = run.journal().identity();
+  identity.space_text.replace(identity.space_text.find("[4, 6,"), 6, "[5, 7,");
+  run.write_killed("space.journal", 20, identity);
+  const json space = report_of(run, "space.journal");
+  CHECK(mentions(notes(space), "networks are not looked at"));
+  CHECK(space.at("shortlist").size() == 5);
+  CHECK(space.at("slices").empty());
+  CHECK(space.at("importance").empty());
+  CHECK(run.run("report space.journal --out page.html").exit_code == 0);
+  CHECK(run.run("report space.journal").exit_code == 0);
+  CHECK(mentions(run.run("explain space.journal:1").err, "none of its networks can be built"));
+
+  // Settings that cannot be read are no run.
+  identity = run.journal().identity();
+  identity.settings_json = "{}";
+  run.write_killed("settings.journal", 20, identity);
+  CHECK(mentions(run.run("report settings.journal").err, "settings cannot be read"));
+
+  // Nothing evaluated yet.
+  run.write_killed("empty.journal", 0);
+  const json empty = report_of(run, "empty.journal");
+  CHECK(empty.at("shortlist").empty());
+  CHECK(empty.at("convergence").empty());
+  CHECK(mentions(run.run("report empty.journal").out, "Nothing has been evaluated in tiny yet."));
+  CHECK(run.run("report empty.journal --out empty.html").exit_code == 0);
+  CHECK(run.run("report empty.journal --out empty.md").exit_code == 0);
+}
+
 TEST_CASE("long runs are sampled, the front and the shortlist are not") {
   const json whole = report_of(shared_run(), "run.journal");
   const std::size_t front = whole.at("front").size(), shortlist = whole.at("shortlist").size();
