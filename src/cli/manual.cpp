@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -70,34 +71,35 @@ std::string heading(std::string_view title) {
 }
 
 std::string literal(std::string_view text) {
-  std::string out = ".PP\n.nf\n";
+  std::string out = ".nf\n";
   for (const std::string_view part : split(text, '\n')) out += part.empty() ? ".sp\n" : line(part);
   return out + ".fi\n";
 }
 
-// Paragraphs are filled; those whose first line is indented, and all lines of tables, stay as they are.
+// Blocks of lines that are indented stay as they are; all else is filled.
 std::string paragraphs(std::string_view text) {
-  std::string out, block;
-  bool indented = false;
-  const auto end_block = [&] {
-    if (block.empty()) return;
-    block.pop_back();
-    if (indented) {
+  std::vector<std::string> blocks;
+  bool indented = false, open = false;
+  for (const std::string_view part : split(text, '\n')) {
+    if (part.empty() || (open && part.starts_with(' ') != indented)) open = false;
+    if (part.empty()) continue;
+    indented = part.starts_with(' ');
+    if (open) {
+      blocks.back() += "\n" + std::string(part);
+    } else {
+      blocks.emplace_back(part);
+    }
+    open = true;
+  }
+  std::string out;
+  for (const std::string& block : blocks) {
+    if (!out.empty()) out += ".PP\n";
+    if (block.starts_with(' ')) {
       out += literal(block);
     } else {
-      out += ".PP\n";
       for (const std::string_view part : split(block, '\n')) out += line(part);
     }
-    block.clear();
-  };
-  for (const std::string_view part : split(text, '\n')) {
-    const bool starts_indented = part.starts_with(' ');
-    if (part.empty() || (block.empty() ? false : starts_indented != indented)) end_block();
-    if (part.empty()) continue;
-    indented = starts_indented;
-    block += std::string(part) + "\n";
   }
-  end_block();
   return out;
 }
 
@@ -112,7 +114,7 @@ std::string option_entry(const OptionSpec& option) {
   std::string out = fmt::format(".TP\n\\fB{}\\fR", escaped("--" + option.name));
   if (!option.value.empty()) out += fmt::format(" \\fI{}\\fR", escaped(option.value));
   out += "\n" + line(option.help);
-  if (!option.initial.empty()) out += fmt::format("Default: {}", line(option.initial));
+  if (!option.initial.empty()) out += line(fmt::format("(default {})", option.initial));
   return out;
 }
 
@@ -145,7 +147,7 @@ std::string manual_page(std::span<const Command> commands) {
   std::string out = title("assay");
   out += heading("NAME") + "assay \\- " + line("pick neural architectures before training them");
   out += heading("SYNOPSIS") + "\\fBassay\\fR \\fICOMMAND\\fR [\\fIarguments\\fR] [\\fIoptions\\fR]\n";
-  out += heading("DESCRIPTION") + paragraphs(program_description) + paragraphs(output_rule);
+  out += heading("DESCRIPTION") + paragraphs(program_description) + ".PP\n" + paragraphs(output_rule);
   out += heading("COMMANDS") + "Each has a page of its own.\n";
   for (const Command& command : commands)
     out += fmt::format(".TP\n.BR assay\\-{} (1)\n{}", escaped(command.name), line(command.summary));

@@ -3,6 +3,7 @@
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_CONTACT "assay developers <assay@localhost>")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "neural architectures judged before training them")
 set(CPACK_COMPONENTS_ALL program development)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
@@ -14,11 +15,10 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "dataset-fashion-mnist")
 set(CPACK_COMPONENT_PROGRAM_DESCRIPTION
-    "pick neural architectures before training them
- assay executes randomly initialised networks on a tiny batch, reads
- trainability scores off them, estimates latency and memory on an
- accelerator that a small file describes, searches a space of networks
- under budgets, and trains only the final shortlist.")
+    "assay executes randomly initialised networks on a tiny batch, reads
+trainability scores off them, estimates latency and memory on an
+accelerator that a small file describes, searches a space of networks
+under budgets, and trains only the final shortlist.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libassay-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
@@ -28,12 +28,19 @@ if(ASSAY_ONNX)
   string(APPEND CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS ", libonnx-dev, libprotobuf-dev, protobuf-compiler")
 endif()
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
-    "pick neural architectures before training them (library)
- Static libraries, headers and the CMake package of assay: spaces of
- networks, zero-shot scores, latency and memory estimates, search.")
+    "Static libraries, headers and the CMake package of assay: spaces of
+networks, zero-shot scores, latency and memory estimates, search.")
 
-# Every package has its copyright and the changes.
+# Every package has its copyright and the changes. Debian has the text of the Apache licence in one place.
 file(READ src/report/assets/LICENSE.echarts echarts_licence)
+string(FIND "${echarts_licence}" "                                 Apache License" begin)
+string(FIND "${echarts_licence}" "BSD 3-Clause (d3.js)" end)
+if(begin EQUAL -1 OR end LESS begin)
+  message(FATAL_ERROR "src/report/assets/LICENSE.echarts does not hold the Apache licence, then that of d3.")
+endif()
+string(SUBSTRING "${echarts_licence}" 0 ${begin} notice)
+string(SUBSTRING "${echarts_licence}" ${end} -1 parts)
+set(echarts_licence "${notice}Apache License, Version 2.0: /usr/share/common-licenses/Apache-2.0\n\n${parts}")
 configure_file(tools/package/copyright.in ${PROJECT_BINARY_DIR}/copyright @ONLY)
 foreach(component program development)
   string(TOUPPER ${component} upper)
