@@ -251,4 +251,20 @@ TEST_CASE("memory that the system refuses is a status of that network, not a cra
                  "not_executable: There is not enough memory for the network at this batch size."));
   CHECK(mentions(outcome.out, ",ok"));
 }
+
+TEST_CASE("however little memory there is, the program does not crash") {
+  const Folder folder;
+  folder.write("space.toml", fault_space);
+  for (int kib = 160'000; kib <= 340'000; kib += 20'000) {
+    CAPTURE(kib);
+    const cli_test::Outcome outcome = shell(
+        folder, "(ulimit -v " + std::to_string(kib) +
+                    "; assay score space.toml --sample 24 --batch 64 --scores snip --workers 2 --no-cache "
+                    "--quiet --format csv)");
+    INFO(outcome.err);
+    CHECK(outcome.exit_code <= 3);
+    // Rows, or a message.
+    CHECK((outcome.exit_code == 0 ? outcome.out : outcome.err).size() > 20);
+  }
+}
 #endif

@@ -125,6 +125,14 @@ void Worker::Implementation::reorder(const dnnl::memory::desc& from_layout, cons
   reorder->primitive.run(stream, {from, to, reorder->scratch.data()});
 }
 
+void Worker::Implementation::require_memory_for_code() {
+  constexpr std::size_t bytes = std::size_t{4}
+                                << 20;  // several primitives' worth: other workers make some too
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  munmap(memory, bytes);
+}
+
 MemoryClaim::MemoryClaim(Worker::Implementation& worker, std::int64_t bytes)
     : worker_(worker), bytes_(bytes) {
   const std::int64_t limit = worker.memory_limit;

@@ -115,6 +115,7 @@ struct Worker::Implementation {
     if (auto found = cache_.find(key); found != cache_.end())
       return std::static_pointer_cast<T>(found->second);
     if (cache_.size() >= cache_capacity) cache_.clear();  // living networks keep what they use
+    require_memory_for_code();
     std::shared_ptr<T> value = make();
     cache_.emplace(key, value);
     return value;
@@ -126,6 +127,9 @@ struct Worker::Implementation {
 
  private:
   friend class MemoryClaim;
+  // Throws std::bad_alloc. oneDNN does not look whether there was memory for the code that it makes.
+  static void require_memory_for_code();
+
   std::int64_t claimed_ = 0;  // bytes of the living networks
   static constexpr std::size_t cache_capacity = 8192;
   struct Hash {
