@@ -143,7 +143,8 @@ TEST_CASE("a slice holds what every candidate of it costs by itself") {
               std::stoi(space.decisions()[row].options[grid.row_options[r - 1]]));
     }
   }
-  CHECK(rising_share(grid.macs, grid.macs) == 0);
+  CHECK(step_shares(grid.macs, grid.macs).rising == 0);
+  CHECK(step_shares(grid.macs, grid.macs).flat == 0);
   const DecisionGrid bare = decision_grid(space, centre, row, column, nullptr);
   CHECK(std::isnan(bare.latency_ms[0][0]));
   CHECK_THROWS_AS(decision_grid(space, centre, row, row, nullptr), InputError);
@@ -153,9 +154,10 @@ TEST_CASE("rising steps are counted in the direction in which the work falls") {
   const std::vector<std::vector<double>> macs = {{1, 2, 3}, {2, 4, nothing}};
   // From 2 to 1 MACs the latency rises (in the first row), from 4 to 2 (in the second); five steps in all.
   const std::vector<std::vector<double>> latency = {{5, 4, 6}, {5, 4.5, nothing}};
-  CHECK(rising_share(macs, latency) == doctest::Approx(2.0 / 5));
-  CHECK(rising_share({{7, 7}}, {{1, 2}}) == 0);
-  CHECK(rising_share({}, {}) == 0);
+  CHECK(step_shares(macs, latency).rising == doctest::Approx(2.0 / 5));
+  CHECK(step_shares(macs, latency).flat == doctest::Approx(1.0 / 5));  // down the first column
+  CHECK(step_shares({{7, 7}}, {{1, 2}}).rising == 0);
+  CHECK(step_shares({}, {}).flat == 0);
 }
 
 TEST_CASE("the decisions of a landscape are numbers that change something, channel counts first") {

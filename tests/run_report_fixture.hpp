@@ -198,10 +198,10 @@ class ReportMaker {
     if (!settings_.training) return n;
     ReportTraining training{"fashion-mnist epochs=5 batch=64 lr=0.1", "", 0, 66.0 + position, {}};
     const double top = 0.905 + 0.004 * random_.uniform() + 0.004 * (candidate.rank_score - 6);
-    for (int epoch = 1; epoch <= 5; ++epoch) {
+    for (int epoch = 0; epoch < 5; ++epoch) {
       training.test_accuracy = top - 0.08 * std::exp(-epoch) + 0.004 * random_.normal();
       training.epochs.push_back(
-          {epoch, 0.2 + 0.9 * std::exp(-0.7 * epoch), training.test_accuracy, 13.0 * epoch});
+          {epoch, 0.2 + 0.9 * std::exp(-0.7 * epoch), training.test_accuracy, 13.0 * (epoch + 1)});
     }
     n.training = training;
     return n;
@@ -248,7 +248,7 @@ class ReportMaker {
     slice.title = "latency";
     slice.unit = "ms";
     slice.values = grid.latency_ms;
-    slice.rising_share = rising_share(grid.macs, grid.latency_ms);
+    slice.rising_share = step_shares(grid.macs, grid.latency_ms).rising;
     report_.slices.push_back(slice);
     // Stands for a curated space: fewer options.
     slice.title = "latency, curated space";

@@ -88,6 +88,7 @@ void add_slice(RunReport& report, const Space& space, const DecisionGrid& grid, 
                const std::string& unit, const std::vector<std::vector<double>>& values) {
   const Decision& row = space.decisions()[grid.row_decision];
   const Decision& column = space.decisions()[grid.column_decision];
+  const StepShares shares = step_shares(grid.macs, values);
   report.slices.push_back({.title = title,
                            .unit = unit,
                            .row_decision = row.name,
@@ -95,7 +96,8 @@ void add_slice(RunReport& report, const Space& space, const DecisionGrid& grid, 
                            .row_options = texts_of(row, grid.row_options),
                            .column_options = texts_of(column, grid.column_options),
                            .values = values,
-                           .rising_share = rising_share(grid.macs, values)});
+                           .rising_share = shares.rising,
+                           .flat_share = shares.flat});
 }
 
 std::size_t decision_of(const Space& space, const std::string& name) {

@@ -84,9 +84,9 @@ DecisionGrid decision_grid(const Space& space, const Candidate& centre, std::siz
   return grid;
 }
 
-double rising_share(const std::vector<std::vector<double>>& macs,
-                    const std::vector<std::vector<double>>& values) {
-  std::int64_t steps = 0, rising = 0;
+StepShares step_shares(const std::vector<std::vector<double>>& macs,
+                       const std::vector<std::vector<double>>& values) {
+  std::int64_t steps = 0, rising = 0, flat = 0;
   const auto step = [&](std::size_t r, std::size_t c, std::size_t to_r, std::size_t to_c) {
     // Seen in the direction in which the work falls; a hole compares as no fall.
     if (macs[to_r][to_c] > macs[r][c]) {
@@ -95,7 +95,11 @@ double rising_share(const std::vector<std::vector<double>>& macs,
     }
     if (!(macs[to_r][to_c] < macs[r][c])) return;
     ++steps;
-    if (values[to_r][to_c] > values[r][c] * (1 + 1e-9)) ++rising;
+    const double before = values[r][c], after = values[to_r][to_c];
+    if (after > before * (1 + 1e-9))
+      ++rising;
+    else if (after > before * (1 - 1e-3))
+      ++flat;
   };
   for (std::size_t r = 0; r < macs.size(); ++r) {
     for (std::size_t c = 0; c < macs[r].size(); ++c) {
@@ -103,7 +107,9 @@ double rising_share(const std::vector<std::vector<double>>& macs,
       if (c + 1 < macs[r].size()) step(r, c, r, c + 1);
     }
   }
-  return steps > 0 ? static_cast<double>(rising) / static_cast<double>(steps) : 0;
+  if (steps == 0) return {};
+  return {static_cast<double>(rising) / static_cast<double>(steps),
+          static_cast<double>(flat) / static_cast<double>(steps)};
 }
 
 std::optional<std::pair<std::size_t, std::size_t>> choose_grid_decisions(const Space& space,
@@ -130,19 +136,19 @@ std::optional<std::pair<std::size_t, std::size_t>> choose_grid_decisions(const S
   keys.resize(std::min(keys.size(), most_tried));
 
   std::pair<std::size_t, std::size_t> best;
-  double rockiest = -1;
+  std::pair rockiest(-1.0, -1.0);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     for (std::size_t j = i + 1; j < keys.size(); ++j) {
       // In the order of the space, which is that of the network.
       const std::pair<std::size_t, std::size_t> pair =
           std::minmax(std::get<3>(keys[i]), std::get<3>(keys[j]));
-      double rising = 0;
+      StepShares shares;
       if (estimator != nullptr) {
         const DecisionGrid grid = decision_grid(space, centre, pair.first, pair.second, estimator);
-        rising = rising_share(grid.macs, grid.latency_ms);
+        shares = step_shares(grid.macs, grid.latency_ms);
       }
-      if (rising <= rockiest) continue;
-      rockiest = rising;
+      if (std::pair(shares.rising, shares.flat) <= rockiest) continue;
+      rockiest = {shares.rising, shares.flat};
       best = pair;
     }
   }

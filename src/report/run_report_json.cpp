@@ -183,7 +183,8 @@ ordered_json slice_json(const ReportSlice& s) {
           {"row_options", s.row_options},
           {"column_options", s.column_options},
           {"values", list(s.values, numbers)},
-          {"rising_share", number(s.rising_share)}};
+          {"rising_share", number(s.rising_share)},
+          {"flat_share", number(s.flat_share)}};
 }
 
 ordered_json report_json(const RunReport& r) {

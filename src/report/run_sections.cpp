@@ -158,12 +158,13 @@ RunSection landscape(const RunReport& report) {
       fmt::format("Over {} and {}, all else as in the winner:", first.row_decision, first.column_decision));
   section.table = Table{.columns = {{"title", "value", Style::text},
                                     {"options", "options", Style::text},
-                                    {"rising_percent", "steps to less work that raise it", Style::percent}},
+                                    {"rising_percent", "steps to less work that raise it", Style::percent},
+                                    {"flat_percent", "that leave it", Style::percent}},
                         .rows = {}};
   for (const ReportSlice& slice : report.slices) {
     section.table->rows.push_back(
         {slice.title, fmt::format("{} x {}", slice.row_options.size(), slice.column_options.size()),
-         percent(slice.rising_share)});
+         percent(slice.rising_share), percent(slice.flat_share)});
   }
   return section;
 }

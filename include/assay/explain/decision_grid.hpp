@@ -26,16 +26,19 @@ struct DecisionGrid {
 DecisionGrid decision_grid(const Space& space, const Candidate& centre, std::size_t row_decision,
                            std::size_t column_decision, const Estimator* estimator);
 
-// Of the steps to the next row or column that lower the MACs: the share that raises `values` by more than
-// rounding. 0 where no step lowers them.
-double rising_share(const std::vector<std::vector<double>>& macs,
-                    const std::vector<std::vector<double>>& values);
+// Shares of the steps to the next row or column that lower the MACs; 0 and 0 where no step lowers them.
+struct StepShares {
+  double rising = 0;  // raise the value by more than rounding
+  double flat = 0;    // lower it by less than 0.1 %, or not at all: work that was for free
+};
+StepShares step_shares(const std::vector<std::vector<double>>& macs,
+                       const std::vector<std::vector<double>>& values);
 
 // The two decisions of which a landscape shows most. Of the numbers that change something in `centre`, those
 // with three options and more come first, channel counts before others (latency over them is a staircase),
 // each by descending `importance` (one per decision). Among the first six, the pair whose latency is rockiest
-// (rising_share) is taken, the first one where all are smooth or without an estimator. nullopt where fewer
-// than two are left.
+// is taken: most rising steps, then most flat ones; the first pair where all are smooth, or without an
+// estimator. nullopt where fewer than two are left.
 std::optional<std::pair<std::size_t, std::size_t>> choose_grid_decisions(const Space& space,
                                                                          const Candidate& centre,
                                                                          std::span<const double> importance,

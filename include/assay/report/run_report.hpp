@@ -40,7 +40,7 @@ struct ReportCandidate {
 };
 
 struct ReportEpoch {
-  int epoch = 0;
+  int epoch = 0;  // from 0
   double train_loss = std::numeric_limits<double>::quiet_NaN();
   double test_accuracy = std::numeric_limits<double>::quiet_NaN();  // 0 .. 1
   double seconds = 0;                                               // since the training's start
@@ -91,7 +91,9 @@ struct ReportSlice {
   std::string row_decision, column_decision;
   std::vector<std::string> row_options, column_options;  // in ascending order of the options' values
   std::vector<std::vector<double>> values;
-  double rising_share = 0;  // of steps to the next option that lower the MACs: those that raise the value
+  // Of steps to the next option that lower the MACs: those that raise the value, and those that lower it by
+  // less than 0.1 %.
+  double rising_share = 0, flat_share = 0;
 };
 
 // How much of the variance one decision explains by itself (explain/importance.hpp): of the rank score over
