@@ -87,7 +87,7 @@ function tiles() {
   const best = winner(), c = best.candidate, b = best === baseline ? undefined : baseline?.candidate;
   const tile = (label, value, extra) =>
     element("div", {class: "tile"}, element("span", {class: "tile-label"}, label),
-            element("span", {class: "tile-value"}, value), extra ?? element("span", {class: "delta"}, "\u00a0"));
+            element("span", {class: "tile-value"}, value), extra ?? (baseline ? element("span", {class: "delta"}, "\u00a0") : null));
   const all = [];
   if (trained(best)) all.push(tile("test accuracy", accuracy(best.training.test_accuracy), accuracyDelta(best)));
   if (isNumber(c.latency_ms)) all.push(tile("latency", milliseconds(c.latency_ms), delta(c.latency_ms, b?.latency_ms)));

@@ -51,14 +51,15 @@ function linesOption(node, slice) {
   const t = theme(), colors = [t.blue, t.orange, t.green, t.pink, t.amber, t.sky, t.muted];
   const shapes = ["circle", "rect", "triangle", "diamond", "roundRect", "arrow", "pin"];
   return {
-    grid: {left: 58, right: 14, top: 34, bottom: 84},
-    title: {text: slice.title, left: 0, top: 2, textStyle: {color: t.ink, fontSize: 13, fontWeight: 600}},
+    grid: {left: 58, right: 14, top: 50, bottom: 76},
+    title: {text: slice.title, subtext: `a line for each ${slice.row_decision}`, itemGap: 4, left: 0, top: 0, textStyle: {color: t.ink, fontSize: 13, fontWeight: 600, lineHeight: 20},
+            subtextStyle: {color: t.muted, fontSize: 12}},
     tooltip: tooltip((p) => sliceTip(slice, p.seriesIndex, p.dataIndex)),
     legend: {type: "scroll", bottom: 0, textStyle: {color: t.muted, fontSize: 12}, itemWidth: 18, pageIconSize: 11, pageTextStyle: {color: t.muted}},
     xAxis: axis(slice.column_decision, {type: "category", data: slice.column_options, nameGap: 26, splitLine: {show: false}}),
     yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, fontSize: 12, formatter: slice.unit === "ms" ? plain : roundCompact}}),
     series: slice.row_options.map((name, row) => ({
-      name: `${slice.row_decision.split(".").pop()} ${name}`, type: "line", data: slice.values[row].map((v) => isNumber(v) ? v : null),
+      name, type: "line", data: slice.values[row].map((v) => isNumber(v) ? v : null),
       symbol: shapes[row % shapes.length], symbolSize: 7, lineStyle: {width: 1.75, color: colors[row % colors.length]}, itemStyle: {color: colors[row % colors.length]}})),
   };
 }
@@ -76,8 +77,9 @@ function setUpLandscape() {
     slices.forEach((_, k) => redraw(`slice-plot-${k}`));
   }}, label));
   byId("landscape-form").append(...buttons);
-  const rising = slices.slice(1).map((s) => `${percent(s.rising_share, 2)} in “${s.title}”`);
+  const landscapes = slices.slice(1);
+  const steps = (s) => `${percent(s.rising_share, 2)} are slower and ${percent(s.flat_share, 2)} no faster in “${s.title}”`;
   byId("landscape-reading").textContent =
     `Around #1 (framed), only ${slices[0].row_decision} and ${slices[0].column_decision} vary. MACs fall smoothly with smaller numbers; latency is a staircase, because channels that do not fill the accelerator's lanes cost as much as those that do. ` +
-    (rising.length > 0 ? `Of the steps to a neighbour with fewer MACs, the share that is slower nevertheless: ${listed(rising)}.` : "Without an accelerator there is no latency to compare with.");
+    (landscapes.length > 0 ? `Of the steps to a neighbour with fewer MACs, ${listed(landscapes.map(steps))}.` : "Without an accelerator there is no latency to compare with.");
 }

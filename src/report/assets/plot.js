@@ -46,7 +46,7 @@ function tooltip(formatter, more = {}) {
   const t = theme();
   return {
     confine: true, backgroundColor: t.surface, borderColor: t.line, borderWidth: 1, padding: [8, 10],
-    textStyle: {color: t.ink, fontSize: 13}, extraCssText: "max-width:min(340px,86vw);white-space:normal",
+    textStyle: {color: t.ink, fontSize: 13}, extraCssText: "max-width:min(340px,86vw);white-space:normal;z-index:30",
     formatter, ...more,
   };
 }

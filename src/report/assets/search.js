@@ -34,7 +34,8 @@ function setUpConvergence() {
     plot(id, (node) => lineOption(node, name, ...values(theme())), `${name} over the evaluations`);
   const half = steps.find((s) => s.hypervolume_share >= 0.9), last = steps.at(-1);
   byId("convergence-reading").textContent =
-    "Left: the best score found so far. Middle: how much of what the final front dominates was dominated by then. Right: how many networks were on the front at the time. " +
+    (steps.length > 0 ? "First the best score found so far, then how much of what the final front dominates was dominated by then. " : "") +
+    (wanted.some(([id]) => id === "archive-plot") ? "Networks on the front are counted as the front stood at the time. " : "") +
     "A line that has long been flat says that more evaluations would have found little more." +
     (half && last ? ` Here 90${thin}% of the final area were reached after ${grouped(half.evaluated)} of ${times(last.evaluated, "evaluation")}.` : "");
 }

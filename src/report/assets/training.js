@@ -34,11 +34,11 @@ function curvesOption(node) {
     title: {text: by_accuracy ? "test accuracy by epoch" : "training loss by epoch", left: 0, top: 2, textStyle: {color: t.ink, fontSize: 13, fontWeight: 600}},
     legend: {type: "scroll", bottom: 0, textStyle: {color: t.muted, fontSize: 12}, pageIconSize: 11, pageTextStyle: {color: t.muted}},
     tooltip: tooltip((p) => { const epoch = with_curve[p.seriesIndex].training.epochs[p.dataIndex];
-      return tip(`${nameOf(with_curve[p.seriesIndex])}, epoch ${epoch.epoch}`, [["test accuracy", accuracy(epoch.test_accuracy)], ["training loss", significant(epoch.train_loss)], ["after", duration(epoch.seconds)]]); }),
-    xAxis: axis("epoch", {type: "value", minInterval: 1, scale: true, nameGap: 26, splitLine: {show: false}}),
+      return tip(`${nameOf(with_curve[p.seriesIndex])}, epoch ${epoch.epoch + 1}`, [["test accuracy", accuracy(epoch.test_accuracy)], ["training loss", significant(epoch.train_loss)], ["after", duration(epoch.seconds)]]); }),
+    xAxis: axis("epochs of training", {type: "value", minInterval: 1, scale: true, nameGap: 26, splitLine: {show: false}}),
     yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, formatter: by_accuracy ? roundPercent : plain}}),
     series: with_curve.map((n) => ({name: nameOf(n), type: "line", symbol: networkMark(n), symbolSize: 7,
-      data: n.training.epochs.map((e) => [e.epoch, isNumber(e[key]) ? e[key] : null]),
+      data: n.training.epochs.map((e) => [e.epoch + 1, isNumber(e[key]) ? e[key] : null]),
       lineStyle: {color: networkColor(n), width: 2, type: n === baseline ? "dashed" : "solid"}, itemStyle: {color: networkColor(n)}})),
   };
 }
@@ -54,6 +54,7 @@ function setUpTraining() {
   const broken = trained_networks.filter((n) => n.training.status !== "");
   const recipes = [...new Set(trained_networks.map((n) => n.training.recipe))];
   byId("training-reading").textContent =
-    "Left: if the score is right, points rise to the right. Right: how each network learned; lines that still rise would gain from more epochs. " +
+    (has_points ? "Where the score is right, accuracy rises with it. " : "") +
+    (has_curves ? "Curves that still rise at their end would gain from more epochs. " : "") +
     `Trained on ${listed(recipes)}.` + (broken.length > 0 ? ` Not trained to the end: ${listed(broken.map((n) => `${nameOf(n)} (${n.training.status})`))}.` : "");
 }
