@@ -72,6 +72,9 @@ TEST_CASE("numbers read well in sentences") {
   CHECK(calm_duration(0.3) == "0 s");
   CHECK(calm_duration(59.4) == "59 s");
   CHECK(calm_duration(59.6) == "1 min 0 s");
+  CHECK(calm_duration(599.4) == "9 min 59 s");
+  CHECK(calm_duration(635) == "11 min");
+  CHECK(calm_duration(3599) == "60 min");
   CHECK(calm_duration(7325) == "2 h 2 min");
 }
 

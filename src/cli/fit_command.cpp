@@ -146,6 +146,13 @@ void report_helpful(const Estimator& estimator, const MeasuredRows& rows) {
   fmt::print("\n{}", text);
 }
 
+std::string rows_text(const MeasuredRows& rows) {
+  const std::string subgraphs = number_of(std::ssize(rows.subgraphs), "subgraph");
+  const std::string networks = number_of(std::ssize(rows.networks), "network");
+  if (rows.networks.empty()) return subgraphs;
+  return rows.subgraphs.empty() ? networks : subgraphs + " and " + networks;
+}
+
 int run(const Arguments& arguments) {
   const std::string out = arguments.required_text("out");
   const bool quiet = arguments.flag("quiet");
@@ -167,11 +174,9 @@ int run(const Arguments& arguments) {
     if (rows.skipped > 0)
       note(rows.skipped == 1 ? "1 row without a latency was left out."
                              : fmt::format("{} rows without a latency were left out.", rows.skipped));
+    note(fmt::format("Fitting to {} ...", rows_text(rows)));
   }
-  ProgressDisplay display(
-      {.phase = "fit",
-       .title = fmt::format("fitting to {} and {}", number_of(std::ssize(rows.subgraphs), "subgraph"),
-                            number_of(std::ssize(rows.networks), "network"))});
+  ProgressDisplay display({.phase = "fit", .title = "fitting"});
   options.reference_ms = rows.reference_ms;
   std::vector<Outlier> outliers;
   const Estimator estimator =

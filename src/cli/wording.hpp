@@ -11,7 +11,7 @@ namespace assay::cli {
 std::string grouped(std::int64_t count);
 // "1 network", "1,160 networks".
 std::string number_of(std::int64_t count, std::string_view noun);
-// In whole seconds, so that it is calm: "12 s", "3 min 20 s", "2 h 5 min".
+// As calm as it can be: "12 s", "3 min 20 s", from ten minutes on "21 min", "2 h 5 min".
 std::string calm_duration(double seconds);
 
 }  // namespace assay::cli
