@@ -26,7 +26,7 @@ phase() {  # NAME COMMAND ...
   times+=("$name $((SECONDS - begin)) s")
 }
 
-tools/setup.sh
+tools/setup.sh --tests
 for kind in "${kinds[@]}"; do
   cmake --preset "$kind" >/dev/null
   phase "$kind: build" cmake --build --preset "$kind"

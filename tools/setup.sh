@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what assay needs to build, test and run its main job on Debian 12. Does nothing, and needs no network, when all of it is
-# there already. With --tests also what only tests need: a browser of some 300 MB, without which the tests of a report's page are
-# skipped.
+# there already. With --tests also what only tests need, and are skipped without: a browser of some 300 MB for a report's page, zsh
+# for its completion, groff for the manual.
 set -euo pipefail
 
 packages=(
@@ -14,7 +14,7 @@ packages=(
   dataset-fashion-mnist # the images that the quick start trains on
 )
 
-[ "${1:-}" = --tests ] && packages+=(chromium)
+[ "${1:-}" = --tests ] && packages+=(chromium zsh groff-base)
 
 missing=()
 for package in "${packages[@]}"; do
