@@ -1,6 +1,8 @@
 // Signals: what they end, how, and that the run goes on afterwards.
 #include "cli_fault_run.hpp"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 using namespace cli_test;
@@ -32,7 +34,8 @@ TEST_CASE("one signal ends a search or its training cleanly, and the run goes on
       CHECK(stopped.exit_code == 128 + number);
       CHECK_FALSE(program.by_signal);
       // The shortlist so far.
-      CHECK(stopped.out.starts_with(in_training ? "rank,test_accuracy_percent," : "rank,rank_score,"));
+      CHECK(stopped.out.starts_with("rank,"));
+      CHECK(std::count(stopped.out.begin(), stopped.out.end(), '\n') == 3);
       {
         const assay::RunJournal kept = assay::RunJournal::open_to_read(journal);
         CHECK(kept.state() == "stopped");
