@@ -45,7 +45,10 @@ ValueSyntax positional_syntax(const Command& command, std::span<const Command> c
   std::vector<std::string> names;
   if (command.positionals.find("COMMAND") != std::string::npos)
     for (const Command& known : commands) names.push_back(known.name);
-  return value_syntax(command.positionals, names);
+  ValueSyntax syntax = value_syntax(command.positionals, names);
+  // "A B" (diff) may be files of several kinds, among other things.
+  if (syntax.other && syntax.words.empty() && syntax.endings.empty()) syntax.endings.emplace_back("");
+  return syntax;
 }
 
 Command completion_command() {

@@ -310,7 +310,7 @@ Command search_command() {
              {"baseline", "CANDIDATE",
               "text or file; tried first, and every result is reported as reduction against it", ""},
              {"seed", "N", "seed of everything random", "1"},
-             {"run", "FILE", "the run's journal; runs/SPACE-N.journal when not given", ""},
+             {"run", "RUN.journal", "the run's journal; runs/SPACE-N.journal when not given", ""},
              {"resume", "", "continue the run of --run, or the newest one in runs/", ""},
              {"report", "FILE",
               "at the end, write what assay report says there, as the name ends: report.html", ""}}},

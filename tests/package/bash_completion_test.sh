@@ -89,6 +89,7 @@ offers "mine.toml models my models" check --budget m
 offers "edge_npu_16,own_npu" check --accelerator edge_npu_16,own
 offers "mine.json mine.onnx models my models" check m
 offers "models/deep.onnx" check models/
+offers "mine.csv mine.json mine.onnx mine.toml" diff run.journal:1 mine
 offers "my models/a b.onnx" check "my models/"
 offers "run.journal" export --run r
 offers "cifar-10 fashion-mnist models my models spaces" search x --train ""
