@@ -49,7 +49,7 @@ def write_data(folder):
 def command(assay, data, resume):
     return [assay, "search", ROOT / "spaces/ibn_fashion.toml", "--accelerator",
             ROOT / "spaces/accelerators/edge_npu_16.toml", "--latency-ms", "0.06", "--memory-kib", "64",
-            "--evaluations", "1280", "--batch", "4", "--shortlist", "3", "--train", data, "--epochs", "3",
+            "--evaluations", "640", "--batch", "4", "--shortlist", "3", "--train", data, "--epochs", "6",
             "--train-batch", "16", "--save-models", "models", "--cache", "scores.sqlite", "--quiet", "--format", "csv",
             "--run", "run.journal"] + (["--resume"] if resume else [])
 
