@@ -145,6 +145,9 @@ TEST_CASE("networks, axes, order and theme can be chosen") {
   CHECK(series_of("front-plot", "shortlist")[0][0] == report.shortlist[0].candidate.params);
   choose("front-y", "score:capacity");
   CHECK(series_of("front-plot", "shortlist")[0][1] == report.shortlist[0].candidate.scores[0]);
+  browser().evaluate("document.getElementById('front-log').click()");
+  CHECK(browser().evaluate("assayReport.plots.get('front-plot').chart.getOption().xAxis[0].type") == "log");
+  CHECK(browser().evaluate(pale_plots) == Json::array());
   browser().evaluate("document.getElementById('theme').click()");
   CHECK(browser().evaluate("document.documentElement.dataset.theme") == "dark");
   browser().evaluate("document.querySelectorAll('#landscape-form button')[1].click()");

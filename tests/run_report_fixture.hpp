@@ -248,7 +248,9 @@ class ReportMaker {
     slice.title = "latency";
     slice.unit = "ms";
     slice.values = grid.latency_ms;
-    slice.rising_share = step_shares(grid.macs, grid.latency_ms).rising;
+    const StepShares steps = step_shares(grid.macs, grid.latency_ms);
+    slice.rising_share = steps.rising;
+    slice.flat_share = steps.flat;
     report_.slices.push_back(slice);
     // Stands for a curated space: fewer options.
     slice.title = "latency, curated space";

@@ -11,7 +11,7 @@ const column = (key) => key.startsWith("score:") ? columns.scores[key.slice(6)] 
 const valueOf = (candidate, key) =>
   key.startsWith("score:") ? candidate.scores[report.scores.indexOf(key.slice(6))] : candidate[key];
 
-const front_view = {x: report.cost, y: "rank_score", low: false};
+const front_view = {x: report.cost, y: "rank_score", low: false, log: false};
 
 function axisTitle(key) {
   const {title, unit} = axes[key];
@@ -102,7 +102,7 @@ function frontOption(node) {
       {name: "evaluated", type: "scatter", data: good, symbolSize: good.length > 3000 ? 4 : 6, large: good.length > 4000, largeThreshold: 4000,
        itemStyle: {color: t.point, opacity: good.length > 3000 ? 0.45 : 0.6}, z: 2},
       {name: "front", type: own_axes ? "line" : "scatter", step: own_axes ? "end" : undefined, data: on_front.slice().sort((a, b) => a[0] - b[0] || a[1] - b[1]),
-       symbol: "circle", symbolSize: 7, showAllSymbol: true, triggerLineEvent: false, lineStyle: {color: t.blue, width: 1.5}, itemStyle: {color: t.blue}, z: 3,
+       symbol: "circle", symbolSize: on_front.length > 200 ? 3 : 7, showAllSymbol: true, triggerLineEvent: false, lineStyle: {color: t.blue, width: 1.5}, itemStyle: {color: t.blue}, z: 3,
        markLine: shows_limit ? {silent: true, symbol: "none", lineStyle: {color: t.orange, type: "dashed", width: 1.5},
          label: {formatter: "budget " + limitText(front_view.x, limit), position: "insideEndTop", rotate: 0, color: t.orange, align: limit > 0.6 * furthest ? "right" : "left", offset: [limit > 0.6 * furthest ? -6 : 6, 0], distance: 2}, data: [{xAxis: limit}]} : undefined},
       {name: "shortlist", type: "scatter", data: chosen.map(point), symbol: "circle", symbolSize: 19, z: 5,
@@ -126,8 +126,9 @@ function frontOption(node) {
   const all = [...good, ...on_front, ...failed, ...chosen.map(point), ...(baseline ? [point(baseline.candidate)] : [])].map((p) => p[0]).filter(isNumber);
   const low = all.reduce((a, b) => Math.min(a, b), Infinity), high = Math.max(all.reduce((a, b) => Math.max(a, b), -Infinity), shows_limit ? limit : -Infinity);
   if (Number.isFinite(low) && low < high) {
-    const margin = 0.03 * (high - low);
-    for (const each of option.xAxis) Object.assign(each, {min: Math.max(low - margin, low >= 0 ? 0 : -Infinity), max: high + margin,
+    const margin = 0.03 * (high - low), factor = (high / low) ** 0.03, log = front_view.log && low > 0;
+    for (const each of option.xAxis) Object.assign(each, {type: log ? "log" : "value",
+      min: log ? low / factor : Math.max(low - margin, low >= 0 ? 0 : -Infinity), max: log ? high * factor : high + margin,
       axisLabel: {...each.axisLabel, showMinLabel: false, showMaxLabel: false}});
   }
   option.legend.data = option.series.filter((s) => s.data.length > 0).map((s) => s.name);
@@ -156,6 +157,7 @@ function setUpFront() {
   const with_values = (keys) => keys.filter((key) => column(key).some(isNumber));
   fill("front-x", with_values(["latency_ms", "macs", "peak_memory_bytes", "params", "evaluation"]), front_view.x, (v) => { front_view.x = v; });
   fill("front-y", ["rank_score", ...with_values(report.scores.map((name) => "score:" + name))], front_view.y, (v) => { front_view.y = v; });
+  byId("front-log").addEventListener("change", (event) => { front_view.log = event.target.checked; redraw("front-plot"); });
   byId("front-low").addEventListener("change", (event) => { front_view.low = event.target.checked; redraw("front-plot"); });
   byId("find").addEventListener("submit", (event) => {
     event.preventDefault();
