@@ -89,7 +89,8 @@ std::string text_of(const ChosenNetwork& network, const NetworkExplanation& expl
   text += title("Stages") + stage_table(explanation).to_text(width, colour);
   if (network.candidate) {
     text += title("Decisions");
-    for (const std::string& line : decision_lines(*network.space, *network.candidate)) text += line + "\n";
+    for (const std::string& line : decision_lines(*network.space, *network.candidate))
+      text += line_text(line) + "\n";
   }
   if (scores) {
     text += title("Scores");

@@ -3,6 +3,8 @@
 #include "assay/base/text.hpp"
 #include "assay/explain/network_words.hpp"
 
+#include "layer_report.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -12,14 +14,6 @@ namespace assay::cli {
 namespace {
 
 constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
-
-// The end of a name says most: "…block12.edge_1_3.conv".
-std::string shortened(std::string_view name) {
-  constexpr std::size_t most = 25;
-  if (name.size() <= most) return std::string(name);
-  const std::size_t dot = name.find('.', name.size() - most);
-  return "…" + std::string(name.substr(dot == std::string_view::npos ? name.size() - most + 1 : dot + 1));
-}
 
 Cell count_or_none(int count) {
   return count > 0 ? Cell(std::int64_t{count}) : Cell();
@@ -77,7 +71,7 @@ Table subgraph_table(const NetworkExplanation& explanation, bool people) {
                             {"advice", time ? "what would make it faster" : "", Style::text}},
                 .rows = {}};
     for (const ExplainedSubgraph& part : explanation.subgraphs) {
-      table.rows.push_back({shortened(part.name), part.brief, part.params, part.macs,
+      table.rows.push_back({short_name(part.name), part.brief, part.params, part.macs,
                             fmt::format("{:.4f}", part.latency_ms), percent(part.share),
                             fmt::format("{:.0f}%", 100 * part.lane_efficiency),
                             part.bound + (part.extrapolated ? " ?" : ""), part.advice});
@@ -116,8 +110,8 @@ Table memory_table(const NetworkExplanation& explanation) {
     for (long i = 0; i < length; ++i) bar += "█";
     table.rows.push_back({++step,
                           moment.name == moment.last_name
-                              ? shortened(moment.name)
-                              : fmt::format("{} … {}", shortened(moment.name), shortened(moment.last_name)),
+                              ? short_name(moment.name)
+                              : fmt::format("{} … {}", short_name(moment.name), short_name(moment.last_name)),
                           moment.live_bytes, bar + (peak ? " peak" : "")});
   }
   return table;
@@ -239,7 +233,7 @@ Table pair_table(const NetworkExplanation& a, const NetworkExplanation& b, const
       return people ? Cell(fmt::format("{:.4f}", part->latency_ms)) : Cell(significant(part->latency_ms));
     };
     const double change = time ? latency_b - latency_a : nothing;
-    const std::string name = people ? shortened((in_b != nullptr ? in_b : in_a)->name) : "";
+    const std::string name = people ? short_name((in_b != nullptr ? in_b : in_a)->name) : "";
     table.rows.push_back(
         {std::string(to_string(pair.change)), people ? Cell(name) : text(in_a, &ExplainedSubgraph::name),
          text(in_a, people ? &ExplainedSubgraph::brief : &ExplainedSubgraph::shape),

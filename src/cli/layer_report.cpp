@@ -12,14 +12,6 @@
 namespace assay::cli {
 namespace {
 
-// The end of a name says most: "…block12.edge_1_3.conv".
-std::string shortened(std::string_view name) {
-  constexpr std::size_t most = 25;
-  if (name.size() <= most) return std::string(name);
-  const std::size_t dot = name.find('.', name.size() - most);
-  return "…" + std::string(name.substr(dot == std::string_view::npos ? name.size() - most + 1 : dot + 1));
-}
-
 Table empty_table(bool people, bool several) {
   if (people) {
     return {.columns = {{"row", several ? "row" : "", Style::number},
@@ -124,7 +116,7 @@ std::string whole_percent(double share) {
 std::vector<Cell> short_row(std::int64_t row, const std::string& name, const SubgraphPrediction& part,
                             const Advice& advice) {
   return {row,
-          shortened(name),
+          short_name(name),
           operation_text(part.subgraph) + " " + size_text(part.subgraph),
           milliseconds(part.latency_ms),
           fmt::format("{:.1f}%", 100 * part.share),
@@ -158,6 +150,13 @@ std::vector<Cell> total_row(std::int64_t row, std::span<const SubgraphPrediction
 }
 
 }  // namespace
+
+std::string short_name(std::string_view name) {
+  constexpr std::size_t most = 25;
+  if (name.size() <= most) return std::string(name);
+  const std::size_t dot = name.find('.', name.size() - most);
+  return "…" + std::string(name.substr(dot == std::string_view::npos ? name.size() - most + 1 : dot + 1));
+}
 
 LayerReport::LayerReport(const Estimator& estimator, bool people, bool several)
     : estimator_(estimator), people_(people), table_(empty_table(people, several)) {}

@@ -8,9 +8,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace assay::cli {
+
+// For a table: the end of a name says most, "…block12.edge_1_3.conv".
+std::string short_name(std::string_view name);
 
 // For people: short words that fit 120 columns, and totals. For machines: every figure of the advice.
 class LayerReport {
