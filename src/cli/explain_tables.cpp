@@ -220,8 +220,9 @@ Table pair_table(const NetworkExplanation& a, const NetworkExplanation& b, const
     if (people && pair.change == PartChange::same) continue;
     const ExplainedSubgraph* in_a = part_of(a, pair.a);
     const ExplainedSubgraph* in_b = part_of(b, pair.b);
-    const double latency_a = in_a != nullptr ? in_a->latency_ms : 0;
-    const double latency_b = in_b != nullptr ? in_b->latency_ms : 0;
+    // Of the figures that are shown: what differs in its last bits alone does not differ.
+    const double latency_a = in_a != nullptr ? significant(in_a->latency_ms) : 0;
+    const double latency_b = in_b != nullptr ? significant(in_b->latency_ms) : 0;
     const auto text = [](const ExplainedSubgraph* part, std::string ExplainedSubgraph::*member) {
       return part != nullptr ? Cell(part->*member) : Cell();
     };
