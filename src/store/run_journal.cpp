@@ -136,10 +136,10 @@ bool RunJournal::in_use() const {
 }
 
 std::string RunJournal::shown_state() const {
-  // In this order: a run that ends meanwhile must not look like one that was killed.
+  // Asked before and after: neither a run that ends meanwhile nor one that begins must look killed.
   const bool used = in_use();
   const std::string said = state();
-  return said == "running" && !used ? "killed" : said;
+  return said == "running" && !used && !in_use() ? "killed" : said;
 }
 
 }  // namespace assay
