@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,14 +28,19 @@ bool is_still_there(int descriptor, const std::string& path) {
          locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
 }
 
-// is_held() of another process may hold the lock for a moment: that must not keep a run from starting.
+// Of the whole file. Locks of the open file rather than of the process: closing another descriptor of it
+// does not release them, and unlike flock's they can be asked for without being taken, so that a reader never
+// keeps a run from starting.
+struct flock whole_file(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
 bool lock(int descriptor) {
-  constexpr int tries = 5;
-  for (int i = 1;; ++i) {
-    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
-    if (errno != EWOULDBLOCK || i == tries) return false;
-    usleep(10'000);
-  }
+  struct flock wanted = whole_file(F_WRLCK);
+  return fcntl(descriptor, F_OFD_SETLK, &wanted) == 0;
 }
 
 }  // namespace
@@ -51,7 +55,7 @@ LockFile::LockFile(const std::string& path) : path_(path + ".lock") {
           path, std::strerror(errno)));
     }
     if (!lock(descriptor_)) {
-      const bool held = errno == EWOULDBLOCK;
+      const bool held = errno == EAGAIN || errno == EACCES;
       const std::string reason = held ? holder_of(descriptor_) : std::strerror(errno);
       close(descriptor_);
       throw InputError(
@@ -78,9 +82,17 @@ bool LockFile::is_held(const std::string& path) {
         "Whether the run journal {} is in use cannot be told: {}: {}. Ask for the right to read it.", path,
         name, std::strerror(errno)));
   }
-  const bool held = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  struct flock found = whole_file(F_RDLCK);
+  const bool asked = fcntl(descriptor, F_OFD_GETLK, &found) == 0;
+  const int error = errno;
   close(descriptor);
-  return held;
+  if (!asked) {
+    throw InputError(
+        fmt::format("Whether the run journal {} is in use cannot be told: {}: {}. Choose a place on another "
+                    "file system.",
+                    path, name, std::strerror(error)));
+  }
+  return found.l_type != F_UNLCK;
 }
 
 LockFile::~LockFile() {
