@@ -37,27 +37,27 @@ class Unpack : public Kernel {
 // The flattened tensor has one pixel, so its channels in their blocks are the plain order, padded at the end.
 class Flatten : public Kernel {
  public:
-  Flatten(std::vector<Part> parts, BufferId y, const Extent& y_extent)
+  Flatten(std::vector<TensorPart> parts, BufferId y, const Extent& y_extent)
       : parts_(std::move(parts)), y_(y), extent_(y_extent) {}
 
   void run(const Frame& frame) override {
     float* y = frame[y_];
     for (int n = 0; n < frame.images; ++n, y += extent_.floats()) {
-      for (const Part& part : parts_)
+      for (const TensorPart& part : parts_)
         unpack_images(frame[part.buffer] + n * part.extent.floats(), y + part.begin, 1, part.extent);
       std::fill(y + extent_.channels, y + extent_.padded, 0.0f);
     }
   }
 
  private:
-  std::vector<Part> parts_;
+  std::vector<TensorPart> parts_;
   BufferId y_;
   Extent extent_;
 };
 
 class Unflatten : public Kernel {
  public:
-  Unflatten(BufferId dy, const Extent& y_extent, const Part& part)
+  Unflatten(BufferId dy, const Extent& y_extent, const TensorPart& part)
       : dy_(dy), extent_(y_extent), part_(part) {}
 
   void run(const Frame& frame) override {
@@ -70,7 +70,7 @@ class Unflatten : public Kernel {
  private:
   BufferId dy_;
   Extent extent_;
-  Part part_;
+  TensorPart part_;
 };
 
 }  // namespace
@@ -81,10 +81,10 @@ std::unique_ptr<Kernel> make_pack(BufferId plain, BufferId blocked, const Extent
 std::unique_ptr<Kernel> make_unpack(BufferId blocked, BufferId plain, const Extent& extent) {
   return std::make_unique<Unpack>(blocked, plain, extent);
 }
-std::unique_ptr<Kernel> make_flatten(std::vector<Part> parts, BufferId y, const Extent& y_extent) {
+std::unique_ptr<Kernel> make_flatten(std::vector<TensorPart> parts, BufferId y, const Extent& y_extent) {
   return std::make_unique<Flatten>(std::move(parts), y, y_extent);
 }
-std::unique_ptr<Kernel> make_unflatten(BufferId dy, const Extent& y_extent, const Part& part) {
+std::unique_ptr<Kernel> make_unflatten(BufferId dy, const Extent& y_extent, const TensorPart& part) {
   return std::make_unique<Unflatten>(dy, y_extent, part);
 }
 

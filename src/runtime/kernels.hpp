@@ -28,20 +28,21 @@ std::unique_ptr<Kernel> make_blocked(Arguments&&... arguments) {
 std::unique_ptr<Kernel> make_pack(BufferId plain, BufferId blocked, const Extent& extent);
 std::unique_ptr<Kernel> make_unpack(BufferId blocked, BufferId plain, const Extent& extent);
 // A tensor as part of a larger one, from channel `begin` of that on.
-struct Part {
+struct TensorPart {
   BufferId buffer;
   Extent extent;
   int begin;
 };
 // Tensors flattened, one behind the other, to one of a single pixel; and back, one of them.
-std::unique_ptr<Kernel> make_flatten(std::vector<Part> parts, BufferId y, const Extent& y_extent);
-std::unique_ptr<Kernel> make_unflatten(BufferId dy, const Extent& y_extent, const Part& part);
+std::unique_ptr<Kernel> make_flatten(std::vector<TensorPart> parts, BufferId y, const Extent& y_extent);
+std::unique_ptr<Kernel> make_unflatten(BufferId dy, const Extent& y_extent, const TensorPart& part);
 
 // rearrange.cpp: channels [begin, begin + part.channels) of `whole`.
 std::unique_ptr<Kernel> make_slice(BufferId whole, const Extent& whole_extent, BufferId part,
                                    const Extent& part_extent, int begin);
 // Writes all of `whole`: its parts one after the other, zeros elsewhere.
-std::unique_ptr<Kernel> make_concat(std::vector<Part> parts, BufferId whole, const Extent& whole_extent);
+std::unique_ptr<Kernel> make_concat(std::vector<TensorPart> parts, BufferId whole,
+                                    const Extent& whole_extent);
 // Channel j * groups + i of y is channel i * (channels / groups) + j of x. With channels / groups instead of
 // groups it is the way back.
 std::unique_ptr<Kernel> make_channel_shuffle(int groups, const Extent& extent, BufferId x, BufferId y);

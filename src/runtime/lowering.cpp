@@ -232,7 +232,7 @@ void Lowering::emit(const Group& group) {
                              y.extent);
       break;
     case OpKind::concat: {
-      std::vector<Part> parts;
+      std::vector<TensorPart> parts;
       int begin = 0;
       for (const Value& value : in) {
         parts.push_back({value.buffer, value.extent, begin});
@@ -249,7 +249,7 @@ void Lowering::emit(const Group& group) {
       break;
     case OpKind::flatten:
     case OpKind::outputs: {
-      std::vector<Part> parts;
+      std::vector<TensorPart> parts;
       int begin = 0;
       for (const Value& value : in) {
         parts.push_back({value.buffer, value.extent, begin});

@@ -64,10 +64,10 @@ class Slice : public Kernel {
 
 class Concat : public Kernel {
  public:
-  Concat(std::vector<Part> parts, BufferId whole, const Extent& extent)
+  Concat(std::vector<TensorPart> parts, BufferId whole, const Extent& extent)
       : parts_(std::move(parts)), whole_(whole), extent_(extent) {
     int covered = 0;
-    for (const Part& part : parts_) covered += part.extent.channels;
+    for (const TensorPart& part : parts_) covered += part.extent.channels;
     has_gaps_ = covered < extent.channels;
   }
 
@@ -79,7 +79,7 @@ class Concat : public Kernel {
       } else {
         clear_last_block(whole, extent_);
       }
-      for (const Part& part : parts_) {
+      for (const TensorPart& part : parts_) {
         copy_channels(Direction::to_whole, whole, frame[part.buffer] + n * part.extent.floats(), part.extent,
                       part.begin);
       }
@@ -87,7 +87,7 @@ class Concat : public Kernel {
   }
 
  private:
-  std::vector<Part> parts_;
+  std::vector<TensorPart> parts_;
   BufferId whole_;
   Extent extent_;
   bool has_gaps_ = false;
@@ -136,7 +136,8 @@ std::unique_ptr<Kernel> make_slice(BufferId whole, const Extent& whole_extent, B
                                    const Extent& part_extent, int begin) {
   return std::make_unique<Slice>(whole, whole_extent, part, part_extent, begin);
 }
-std::unique_ptr<Kernel> make_concat(std::vector<Part> parts, BufferId whole, const Extent& whole_extent) {
+std::unique_ptr<Kernel> make_concat(std::vector<TensorPart> parts, BufferId whole,
+                                    const Extent& whole_extent) {
   return std::make_unique<Concat>(std::move(parts), whole, whole_extent);
 }
 std::unique_ptr<Kernel> make_channel_shuffle(int groups, const Extent& extent, BufferId x, BufferId y) {

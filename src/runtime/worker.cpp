@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <omp.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #if defined(__SSE2__)
 #include <pmmintrin.h>
@@ -15,6 +17,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <new>
 
 namespace assay {
@@ -125,12 +128,37 @@ void Worker::Implementation::reorder(const dnnl::memory::desc& from_layout, cons
   reorder->primitive.run(stream, {from, to, reorder->scratch.data()});
 }
 
+namespace {
+
+// Throws std::bad_alloc unless the process may map that many bytes more. Asked for rather than tried: trying
+// would take them from the other workers for a moment.
+void require_addresses(std::int64_t bytes) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  std::int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  if (static_cast<std::int64_t>(limit.rlim_cur) - pages * sysconf(_SC_PAGESIZE) < bytes)
+    throw std::bad_alloc();
+}
+
+}  // namespace
+
 void Worker::Implementation::require_memory_for_code() {
-  constexpr std::size_t bytes = std::size_t{4}
-                                << 20;  // several primitives' worth: other workers make some too
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  munmap(memory, bytes);
+  require_addresses(std::int64_t{16} << 20);  // several primitives': other workers make some meanwhile
+}
+
+Worker::Implementation::Implementation() {
+  // oneDNN makes its matrix products' code, once, in the first one that it computes: amid some network, where
+  // nobody could tell any more that there was no memory for it.
+  static const bool made = [] {
+    require_addresses(std::int64_t{32} << 20);
+    constexpr dnnl_dim_t size = 64;
+    const std::vector<float> a(size * size), b(size * size);
+    std::vector<float> c(size * size);
+    return dnnl::sgemm('N', 'N', size, size, size, 1, a.data(), size, b.data(), size, 0, c.data(), size) ==
+           dnnl::status::success;
+  }();
+  if (!made) throw InternalError("oneDNN computes no matrix product.");
 }
 
 MemoryClaim::MemoryClaim(Worker::Implementation& worker, std::int64_t bytes)

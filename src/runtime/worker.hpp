@@ -90,6 +90,9 @@ class CacheKey {
 };
 
 struct Worker::Implementation {
+  // Throws std::bad_alloc.
+  Implementation();
+
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
   BufferPool pool;
