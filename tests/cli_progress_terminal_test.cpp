@@ -32,6 +32,8 @@ class Terminal {
       ::setenv("TERM", "xterm-256color", 1);
       ::setenv("XDG_CACHE_HOME", (folder / ".cache").c_str(), 1);
       ::unsetenv("NO_COLOR");
+      for (const int number : {SIGINT, SIGQUIT})
+        std::signal(number, SIG_DFL);  // a shell ignores them in jobs
       ::setenv("LC_ALL", "C.UTF-8", 1);
       const std::string text =
           "cd '" + (folder / "") + "' && exec env " + replaced(command, "assay ", "'" ASSAY_PROGRAM "' ");
@@ -58,8 +60,10 @@ class Terminal {
   }
   void wait_for_block() { wait_for("━"); }
   void signal(int number) { ::kill(process_, number); }
+  // Just behind a frame: one that was made for the width before would come too late.
   void resize(unsigned short columns) {
-    while (read(0)) {
+    REQUIRE(read(10'000));
+    while (read(5)) {
     }
     screen_.resize(columns);
     winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
