@@ -16,7 +16,7 @@ namespace {
 
 // Rows over the subgraphs of some networks, with made-up times.
 struct Rows {
-  std::vector<Point> points;
+  std::vector<ProcessPoint> points;
   std::vector<Observation> observations;
 
   Rows(std::uint64_t first, std::size_t subgraphs, int networks) {
@@ -62,14 +62,14 @@ std::vector<double> some_parameters(const Parameters& parameters, std::uint64_t 
 }
 
 // The formula of kernel.hpp, written out once more.
-double covariance(const Kernel& kernel, const Point& a, const Point& b) {
+double covariance(const ProcessKernel& kernel, const ProcessPoint& a, const ProcessPoint& b) {
   if (a.kind != b.kind) return 0;
   double sum = kernel.kind;
   if (a.subgraph == b.subgraph) sum += kernel.exact;
   for (std::size_t c = 0; c < shape_coordinates; ++c)
     sum += kernel.trend * (a.at[c] - kernel.middle[c]) / kernel.spread[c] * (b.at[c] - kernel.middle[c]) /
            kernel.spread[c];
-  for (const Kernel::Component& component : kernel.components) {
+  for (const ProcessKernel::Component& component : kernel.components) {
     double r = 0;
     for (std::size_t c = 0; c < a.at.size(); ++c)
       r += component.weight[c] * (a.at[c] - b.at[c]) * (a.at[c] - b.at[c]);
@@ -126,8 +126,8 @@ TEST_CASE("process: the posterior of subgraph rows is that of a dense computatio
     rows.observations.push_back(rows.observations.front());  // a repeat, with another time
     rows.observations.back().latency_ms *= 1.2;
     const Parameters parameters(rows.points, tiles, false);
-    const Kernel kernel = parameters.kernel(some_parameters(parameters, 4).data());
-    const auto at = [&](std::size_t row) -> const Point& {
+    const ProcessKernel kernel = parameters.kernel(some_parameters(parameters, 4).data());
+    const auto at = [&](std::size_t row) -> const ProcessPoint& {
       return rows.points[static_cast<std::size_t>(rows.observations[row].parts[0].point)];
     };
     const std::size_t n = rows.observations.size();
@@ -141,7 +141,7 @@ TEST_CASE("process: the posterior of subgraph rows is that of a dense computatio
     }
     const MatrixXd inverse = a.inverse();
     const GaussianProcess process = condition(kernel, rows.points, rows.observations, true);
-    const auto check_at = [&](const Point& point, const double* at_point) {
+    const auto check_at = [&](const ProcessPoint& point, const double* at_point) {
       VectorXd k(n);
       for (std::size_t i = 0; i < n; ++i) k[static_cast<Index>(i)] = covariance(kernel, point, at(i));
       const double mean = k.dot(inverse * y);
@@ -157,7 +157,7 @@ TEST_CASE("process: the posterior of subgraph rows is that of a dense computatio
     };
     for (std::size_t p = 0; p < process.points.size(); ++p)
       check_at(process.points[p], &process.variances[p]);
-    for (const Point& point : Rows(400, 40, 0).points) check_at(point, nullptr);
+    for (const ProcessPoint& point : Rows(400, 40, 0).points) check_at(point, nullptr);
   }
 }
 
@@ -165,7 +165,7 @@ TEST_CASE("process: with networks no other factors are likelier") {
   for (const std::size_t subgraphs : {std::size_t{0}, std::size_t{40}}) {
     const Rows rows(11, subgraphs, 15);
     const Parameters parameters(rows.points, false, has_context(rows.observations));
-    const Kernel kernel = parameters.kernel(parameters.mean().data());
+    const ProcessKernel kernel = parameters.kernel(parameters.mean().data());
     const GaussianProcess process = condition(kernel, rows.points, rows.observations, false);
     const std::size_t m = rows.points.size();
     const bool context = !process.context_weights.empty();

@@ -44,7 +44,7 @@ Cell with_interval(double value, double low, double high) {
 
 }  // namespace
 
-std::vector<Judgement> judge_all(const std::vector<Line>& lines, const std::vector<double>& accuracy,
+std::vector<Judgement> judge_all(const std::vector<JudgedColumn>& lines, const std::vector<double>& accuracy,
                                  const std::vector<std::size_t>& rows, const std::vector<bool>& within,
                                  int resamples, std::uint64_t seed, WorkerPool& pool) {
   std::vector<std::size_t> limited;
@@ -62,7 +62,7 @@ std::vector<Judgement> judge_all(const std::vector<Line>& lines, const std::vect
   return results;
 }
 
-Table judgement_table(const std::vector<Line>& lines, const std::vector<Judgement>& judgements,
+Table judgement_table(const std::vector<JudgedColumn>& lines, const std::vector<Judgement>& judgements,
                       bool for_people, bool limited) {
   Table table;
   table.columns.push_back({"score", "score", Style::text});

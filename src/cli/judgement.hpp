@@ -14,7 +14,7 @@ namespace assay::cli {
 
 // What is judged: a score, a rank score, another column. Higher is better; NaN: there is no value, which
 // ranks last.
-struct Line {
+struct JudgedColumn {
   std::string name;
   std::vector<double> values;
 };
@@ -32,12 +32,12 @@ struct Judgement {
 };
 
 // Of each line by `rows`, all of which have a known accuracy. `within`: whether a row is under the limit.
-std::vector<Judgement> judge_all(const std::vector<Line>& lines, const std::vector<double>& accuracy,
+std::vector<Judgement> judge_all(const std::vector<JudgedColumn>& lines, const std::vector<double>& accuracy,
                                  const std::vector<std::size_t>& rows, const std::vector<bool>& within,
                                  int resamples, std::uint64_t seed, WorkerPool& pool);
 
 // `limited`: with the columns of a limit. People see a statistic and its interval in one column.
-Table judgement_table(const std::vector<Line>& lines, const std::vector<Judgement>& judgements,
+Table judgement_table(const std::vector<JudgedColumn>& lines, const std::vector<Judgement>& judgements,
                       bool for_people, bool limited);
 
 }  // namespace assay::cli

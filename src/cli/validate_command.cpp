@@ -182,7 +182,7 @@ int validate_scores(const Arguments& arguments) {
     if (std::ranges::none_of(rows, [&](std::size_t row) { return within[row]; }))
       tell(fmt::format("No row with an accuracy is within {}: its columns stay empty.", *limit));
   }
-  std::vector<Line> lines;
+  std::vector<JudgedColumn> lines;
   for (const std::string& column : arguments.list("columns"))
     lines.push_back({column, known.numbers(column)});
 
@@ -215,7 +215,7 @@ int validate_scores(const Arguments& arguments) {
     tell(description_of(*learned));
   }
 
-  std::vector<Line> judged;
+  std::vector<JudgedColumn> judged;
   for (const std::string& score : table->settings.scores) judged.push_back({score, table->column(score)});
   const std::vector<std::string>& combined = plan.ranking.settings.scores;
   if (table->has(combined))

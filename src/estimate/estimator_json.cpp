@@ -184,7 +184,7 @@ Subgraph subgraph_from(std::span<const std::int32_t, subgraph_numbers> n) {
 
 ordered_json to_json(const GaussianProcess& process) {
   if (process.empty()) return nullptr;
-  const Kernel& kernel = process.kernel;
+  const ProcessKernel& kernel = process.kernel;
   ordered_json json;
   json["kind"] = kernel.kind;
   json["exact"] = kernel.exact;
@@ -195,7 +195,7 @@ ordered_json to_json(const GaussianProcess& process) {
   json["context_kind"] = kernel.context_kind;
   json["context_size"] = kernel.context_size;
   json["components"] = ordered_json::array();
-  for (const Kernel::Component& component : kernel.components)
+  for (const ProcessKernel::Component& component : kernel.components)
     json["components"].push_back(
         {{"variance", component.variance}, {"rough", component.rough}, {"weight", component.weight}});
   json["points"] = ordered_json::array();
@@ -216,7 +216,7 @@ GaussianProcess read_process(const JsonObject& json, const Accelerator& accelera
   json.expect_keys({"kind", "exact", "noise", "trend", "middle", "spread", "context_kind", "context_size",
                     "components", "points"});
   GaussianProcess process;
-  Kernel& kernel = process.kernel;
+  ProcessKernel& kernel = process.kernel;
   const auto variance = [&](const JsonObject& object, std::string_view key) {
     return object.number(key, 0, 1e6);
   };
@@ -247,7 +247,7 @@ GaussianProcess read_process(const JsonObject& json, const Accelerator& accelera
       json.fail("points", "hold a subgraph of no known kind");
     const Subgraph subgraph = subgraph_from(numbers);
     check(subgraph, json.place("points"));
-    const Point& point = process.points.emplace_back(
+    const ProcessPoint& point = process.points.emplace_back(
         point_of(accelerator, subgraph, rooflines.latency_ms(accelerator, subgraph, work_of(subgraph))));
     if (!(kernel(point, point) > 0)) json.fail("points", "have no variance");
     process.weights.push_back(row[subgraph_numbers]);

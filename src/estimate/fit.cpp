@@ -21,8 +21,8 @@ constexpr std::size_t always_tile_rows = 600;      // where they have won every 
 constexpr std::size_t most_corrected_rows = 3000;  // time grows with their cube
 constexpr double smallest_deviation = 1e-9;        // an exact fit still has a scale to divide by
 
-std::vector<Point> points_of(const Problem& problem, const Rooflines& rooflines) {
-  std::vector<Point> points;
+std::vector<ProcessPoint> points_of(const Problem& problem, const Rooflines& rooflines) {
+  std::vector<ProcessPoint> points;
   for (const Unit& unit : problem.units)
     points.push_back(point_of(problem.accelerator, unit.subgraph,
                               rooflines.latency_ms(problem.accelerator, unit.subgraph, unit.work)));
@@ -33,14 +33,14 @@ std::vector<Point> points_of(const Problem& problem, const Rooflines& rooflines)
 using Kinds = std::array<bool, subgraph_kind_count>;
 
 struct Corrected {
-  std::vector<Point> points;
+  std::vector<ProcessPoint> points;
   std::vector<Observation> rows;
   std::vector<std::size_t> origin;  // of each row in the problem
 };
 
 template <class Keep>
-Corrected select(const std::vector<Point>& points, const std::vector<Observation>& rows, const Kinds& kinds,
-                 Keep&& keep) {
+Corrected select(const std::vector<ProcessPoint>& points, const std::vector<Observation>& rows,
+                 const Kinds& kinds, Keep&& keep) {
   Corrected out;
   std::vector<int> place(points.size(), -1);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -77,7 +77,7 @@ constexpr std::size_t most_kernels_by_fold_rows = 150;
 
 // Rooflines of the rows outside of each fold, and with a kernel the correction too.
 Unseen cross_validate(const Problem& problem, const Rooflines& fitted, const std::vector<Observation>& rows,
-                      const FitOptions& options, const Kernel* kernel, const Kinds& kinds) {
+                      const FitOptions& options, const ProcessKernel* kernel, const Kinds& kinds) {
   Unseen unseen{std::vector<double>(rows.size()), std::vector<double>(rows.size())};
   for (int fold = 0; fold < options.folds; ++fold) {
     const auto seen = [&](std::size_t row) { return problem.folds[row] != fold; };
@@ -88,14 +88,14 @@ Unseen cross_validate(const Problem& problem, const Rooflines& fitted, const std
     const bool alone = others.empty();
     Rooflines rooflines = fitted;
     refit_rooflines(rooflines, problem.accelerator, problem.units, alone ? rows : others);
-    const std::vector<Point> points = points_of(problem, rooflines);
+    const std::vector<ProcessPoint> points = points_of(problem, rooflines);
     GaussianProcess process;
     if (kernel != nullptr) {
       Corrected part = select(points, rows, kinds, [&](std::size_t i) { return alone || seen(i); });
       if (!part.rows.empty()) {
-        const Kernel used = part.rows.size() > most_kernels_by_fold_rows
-                                ? *kernel
-                                : fit_kernel(part.points, part.rows, kernel->components.size() > 1);
+        const ProcessKernel used = part.rows.size() > most_kernels_by_fold_rows
+                                       ? *kernel
+                                       : fit_kernel(part.points, part.rows, kernel->components.size() > 1);
         process = condition(used, part.points, part.rows, false);
       }
     }
@@ -161,7 +161,7 @@ Choice choose_correction(const Problem& problem, const Rooflines& rooflines, con
   for (std::size_t k = 0; k < candidates.size(); ++k)
     candidates[k] = problem.networks > 0 || needs_it(before[k]);
 
-  const std::vector<Point> points = points_of(problem, rooflines);
+  const std::vector<ProcessPoint> points = points_of(problem, rooflines);
   std::size_t step = (rows.size() + most_corrected_rows - 1) / most_corrected_rows;
   const auto taken = [&](std::size_t i) { return rows[i].network || i % step == 0; };
   double best = total(before);
@@ -170,7 +170,7 @@ Choice choose_correction(const Problem& problem, const Rooflines& rooflines, con
     if (!tiles && problem.networks == 0 && problem.subgraph_rows() >= always_tile_rows) continue;
     std::vector<Observation> weighed = rows;
     Corrected part = select(points, weighed, candidates, taken);
-    const Kernel kernel = fit_kernel(part.points, part.rows, tiles);
+    const ProcessKernel kernel = fit_kernel(part.points, part.rows, tiles);
     for (std::size_t i = 0; i < part.rows.size(); ++i) weighed[part.origin[i]].weight = part.rows[i].weight;
     const Unseen unseen = cross_validate(problem, rooflines, weighed, options, &kernel, candidates);
     const Losses after = losses_of(problem, unseen.corrected);

@@ -7,7 +7,7 @@
 
 namespace assay {
 
-double GaussianProcess::log_factor(const Point& point, bool in_network) const {
+double GaussianProcess::log_factor(const ProcessPoint& point, bool in_network) const {
   const bool context = in_network && !context_weights.empty();
   double sum = 0;
   for (std::size_t p = 0; p < points.size(); ++p) {
@@ -18,14 +18,14 @@ double GaussianProcess::log_factor(const Point& point, bool in_network) const {
   return sum;
 }
 
-Belief GaussianProcess::at(const Point& point, bool in_network) const {
+Belief GaussianProcess::at(const ProcessPoint& point, bool in_network) const {
   const bool context = in_network && !context_weights.empty();
   const double prior = kernel.variance(point);
   double most_likeness = 0;
   Belief out;
   out.variance = prior;
   for (std::size_t p = 0; p < points.size(); ++p) {
-    const Point& known = points[p];
+    const ProcessPoint& known = points[p];
     if (known.kind != point.kind) continue;
     out.informed = true;
     const double covariance = kernel(point, known), there = kernel.variance(known);
@@ -44,7 +44,7 @@ Belief GaussianProcess::at(const Point& point, bool in_network) const {
   return out;
 }
 
-GaussianProcess condition(const Kernel& kernel, std::span<const Point> points,
+GaussianProcess condition(const ProcessKernel& kernel, std::span<const ProcessPoint> points,
                           std::span<const Observation> rows, bool with_variances) {
   const Covariances k = covariances(kernel, points, has_context(rows));
   const State state = settle(k, points, rows, noise_of(kernel, rows));

@@ -45,21 +45,21 @@ struct Belief {
 
 // The fitted process.
 struct GaussianProcess {
-  Kernel kernel;
-  std::vector<Point> points;
+  ProcessKernel kernel;
+  std::vector<ProcessPoint> points;
   std::vector<double> weights;          // log factor(s) = sum over points of kernel(s, p) weight(p)
   std::vector<double> context_weights;  // the same of the context
   std::vector<double> variances;        // posterior ones, of g at the points
 
   bool empty() const { return points.empty(); }
   // Alone, and inside of a network.
-  double log_factor(const Point& point, bool in_network) const;
+  double log_factor(const ProcessPoint& point, bool in_network) const;
   // The same and how sure it is, in one walk; only where variances were asked for.
-  Belief at(const Point& point, bool in_network) const;
+  Belief at(const ProcessPoint& point, bool in_network) const;
 };
 
 // Conditions the process on `rows`, the kernel given; variances only where asked (they take as long again).
-GaussianProcess condition(const Kernel& kernel, std::span<const Point> points,
+GaussianProcess condition(const ProcessKernel& kernel, std::span<const ProcessPoint> points,
                           std::span<const Observation> rows, bool with_variances);
 
 }  // namespace assay

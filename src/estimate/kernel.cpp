@@ -25,13 +25,13 @@ int family_of(const Subgraph& subgraph) {
 
 }  // namespace
 
-double distance(const Kernel::Component& component, const Coordinates& a, const Coordinates& b) {
+double distance(const ProcessKernel::Component& component, const Coordinates& a, const Coordinates& b) {
   double sum = 0;
   for (std::size_t c = 0; c < a.size(); ++c) sum += component.weight[c] * squared(a[c] - b[c]);
   return std::sqrt(sum);
 }
 
-KernelValue value_at(const Kernel::Component& component, double r) {
+KernelValue value_at(const ProcessKernel::Component& component, double r) {
   if (component.rough) {
     const double decay = component.variance * std::exp(-r);
     return {decay, decay / std::max(r, 1e-9)};
@@ -40,19 +40,19 @@ KernelValue value_at(const Kernel::Component& component, double r) {
   return {decay * (1 + sqrt3 * r), 3 * decay};
 }
 
-double trend_of(const Kernel& kernel, const Coordinates& a, const Coordinates& b) {
+double trend_of(const ProcessKernel& kernel, const Coordinates& a, const Coordinates& b) {
   double sum = 0;
   for (std::size_t c = 0; c < kernel.middle.size(); ++c)
     sum += (a[c] - kernel.middle[c]) * (b[c] - kernel.middle[c]) / squared(kernel.spread[c]);
   return sum;
 }
 
-Point point_of(const Accelerator& accelerator, const Subgraph& subgraph, double roofline_ms) {
+ProcessPoint point_of(const Accelerator& accelerator, const Subgraph& subgraph, double roofline_ms) {
   return {subgraph, kind_of(subgraph), coordinates_of(accelerator, subgraph), std::log(roofline_ms),
           family_of(subgraph)};
 }
 
-double Kernel::operator()(const Point& a, const Point& b) const {
+double ProcessKernel::operator()(const ProcessPoint& a, const ProcessPoint& b) const {
   if (a.family != b.family) return 0;
   double sum = kind + (a.subgraph == b.subgraph ? exact : 0) + trend * trend_of(*this, a.at, b.at);
   for (const Component& component : components)
@@ -60,13 +60,13 @@ double Kernel::operator()(const Point& a, const Point& b) const {
   return sum;
 }
 
-double Kernel::variance(const Point& a) const {
+double ProcessKernel::variance(const ProcessPoint& a) const {
   double sum = kind + exact + trend * trend_of(*this, a.at, a.at);
   for (const Component& component : components) sum += component.variance;
   return sum;
 }
 
-double Kernel::context(const Point& a, const Point& b) const {
+double ProcessKernel::context(const ProcessPoint& a, const ProcessPoint& b) const {
   if (a.kind != b.kind) return 0;
   return context_kind +
          context_size * std::exp(-squared((a.log_roofline - b.log_roofline) / context_length) / 2);

@@ -13,7 +13,7 @@ inline double squared(double x) {
 }
 
 // A subgraph as the process sees it.
-struct Point {
+struct ProcessPoint {
   Subgraph subgraph;
   SubgraphKind kind = SubgraphKind::convolution;
   Coordinates at{};
@@ -22,7 +22,7 @@ struct Point {
   // own: what was measured of a convolution tells nothing of how far a transposed one is from its roofline.
   int family = 0;
 };
-Point point_of(const Accelerator& accelerator, const Subgraph& subgraph, double roofline_ms);
+ProcessPoint point_of(const Accelerator& accelerator, const Subgraph& subgraph, double roofline_ms);
 
 // Covariances of g. Zero between families; within one
 //   kind + exact [same subgraph] + trend a'b + sum over components of v (1 + sqrt(3) r) exp(-sqrt(3) r),
@@ -30,7 +30,7 @@ Point point_of(const Accelerator& accelerator, const Subgraph& subgraph, double 
 // range; r the distance with a length per coordinate (Matern 3/2, automatic relevance determination). The
 // first component sees the shape only. Two more, used where rows are many, also see how channels and pixels
 // fill tiles of the usual sizes; the last of them is rough, v exp(-r), for libraries that switch algorithms.
-struct Kernel {
+struct ProcessKernel {
   struct Component {
     double variance = 0;
     bool rough = false;
@@ -45,10 +45,10 @@ struct Kernel {
   double context_kind = 0;
   double context_size = 0;  // a squared exponential over log roofline, length 2
 
-  double operator()(const Point& a, const Point& b) const;
+  double operator()(const ProcessPoint& a, const ProcessPoint& b) const;
   // (a, a), without the distance.
-  double variance(const Point& a) const;
-  double context(const Point& a, const Point& b) const;
+  double variance(const ProcessPoint& a) const;
+  double context(const ProcessPoint& a, const ProcessPoint& b) const;
 };
 
 // A component's covariance at distance r, and minus twice its derivative by r^2.
@@ -56,9 +56,9 @@ struct KernelValue {
   double covariance = 0;
   double slope = 0;
 };
-KernelValue value_at(const Kernel::Component& component, double r);
-double distance(const Kernel::Component& component, const Coordinates& a, const Coordinates& b);
+KernelValue value_at(const ProcessKernel::Component& component, double r);
+double distance(const ProcessKernel::Component& component, const Coordinates& a, const Coordinates& b);
 // Of the standardised shape coordinates.
-double trend_of(const Kernel& kernel, const Coordinates& a, const Coordinates& b);
+double trend_of(const ProcessKernel& kernel, const Coordinates& a, const Coordinates& b);
 
 }  // namespace assay

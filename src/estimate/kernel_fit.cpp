@@ -68,7 +68,8 @@ void reweigh(const State& state, const VectorXd& noise, double usual_noise, std:
 // An evenly spread part of the rows, and of the points only those that occur in it.
 class Part {
  public:
-  Part(std::span<const Point> all_points, std::span<const Observation> all_rows, std::size_t most_rows) {
+  Part(std::span<const ProcessPoint> all_points, std::span<const Observation> all_rows,
+       std::size_t most_rows) {
     const std::size_t step = (all_rows.size() + most_rows - 1) / most_rows;
     std::vector<int> place(all_points.size(), -1);
     for (std::size_t i = 0; i < all_rows.size() && points.size() < most_likelihood_points; i += step) {
@@ -92,7 +93,7 @@ class Part {
     return out;
   }
 
-  std::vector<Point> points;
+  std::vector<ProcessPoint> points;
   std::vector<Observation> rows;
 
  private:
@@ -101,7 +102,7 @@ class Part {
 
 }  // namespace
 
-Kernel fit_kernel(std::span<const Point> points, std::span<Observation> rows, bool use_tiles) {
+ProcessKernel fit_kernel(std::span<const ProcessPoint> points, std::span<Observation> rows, bool use_tiles) {
   constexpr std::size_t fewest_for_outliers = 50;
   struct Stage {
     std::size_t rows;
@@ -118,7 +119,7 @@ Kernel fit_kernel(std::span<const Point> points, std::span<Observation> rows, bo
     Likelihood likelihood(parameters, part.points, part.rows);
     likelihood.linearise_at(part.of(alone), part.of(in_network));
     minimise(likelihood, parameters, theta, evaluations);
-    const Kernel kernel = parameters.kernel(theta.data());
+    const ProcessKernel kernel = parameters.kernel(theta.data());
     const VectorXd noise = noise_of(kernel, rows);
     const State state = settle(covariances(kernel, points, context), points, rows, noise);
     alone = state.alone;

@@ -7,13 +7,13 @@
 namespace assay {
 namespace {
 
-Standard standard_of(std::span<const Point> points) {
+Standard standard_of(std::span<const ProcessPoint> points) {
   constexpr double least = 0.1;  // a coordinate that hardly varies shall not matter much
   const auto n = static_cast<double>(points.size());
   Standard out;
   for (std::size_t c = 0; c < out.spread.size(); ++c) {
     double sum = 0, squares = 0;
-    for (const Point& point : points) {
+    for (const ProcessPoint& point : points) {
       sum += point.at[c];
       squares += squared(point.at[c]);
     }
@@ -25,7 +25,7 @@ Standard standard_of(std::span<const Point> points) {
 
 }  // namespace
 
-Parameters::Parameters(std::span<const Point> points, bool tiles, bool context)
+Parameters::Parameters(std::span<const ProcessPoint> points, bool tiles, bool context)
     : context_(context), standard_(standard_of(points)) {
   add(0.05, 2);    // kind
   add(0.01, 2);    // exact
@@ -45,8 +45,8 @@ Parameters::Parameters(std::span<const Point> points, bool tiles, bool context)
   }
 }
 
-Kernel Parameters::kernel(const double* theta) const {
-  Kernel k;
+ProcessKernel Parameters::kernel(const double* theta) const {
+  ProcessKernel k;
   const double* next = theta;
   k.kind = std::exp(*next++);
   k.exact = std::exp(*next++);
@@ -59,7 +59,7 @@ Kernel Parameters::kernel(const double* theta) const {
     k.context_size = std::exp(*next++);
   }
   for (const int seen : seen_) {
-    Kernel::Component component;
+    ProcessKernel::Component component;
     component.variance = std::exp(*next++);
     component.rough = k.components.size() == 2;
     for (int c = 0; c < seen; ++c) component.weight[static_cast<std::size_t>(c)] = std::exp(-2 * *next++);
@@ -73,7 +73,7 @@ void Parameters::add(double middle, double deviation) {
   deviation_.push_back(deviation);
 }
 
-Likelihood::Likelihood(const Parameters& parameters, std::span<const Point> points,
+Likelihood::Likelihood(const Parameters& parameters, std::span<const ProcessPoint> points,
                        std::span<const Observation> rows)
     : parameters_(parameters), points_(points), rows_(rows), context_(has_context(rows)) {
   const VectorXd none = VectorXd::Zero(std::ssize(points));
@@ -85,7 +85,7 @@ void Likelihood::linearise_at(const VectorXd& alone, const VectorXd& in_network)
 }
 
 double Likelihood::operator()(const double* theta, double* gradient) const {
-  const Kernel kernel = parameters_.kernel(theta);
+  const ProcessKernel kernel = parameters_.kernel(theta);
   const Covariances k = covariances(kernel, points_, context_);
   const VectorXd noise = noise_of(kernel, rows_);
   const Eigen::LLT<MatrixXd> factor(row_covariance(k, linearised_.shares, linearised_.network_shares, noise));
@@ -108,7 +108,7 @@ double Likelihood::operator()(const double* theta, double* gradient) const {
   return value;
 }
 
-void Likelihood::add_gradient(const Kernel& kernel, const MatrixXd& w, const VectorXd& noise,
+void Likelihood::add_gradient(const ProcessKernel& kernel, const MatrixXd& w, const VectorXd& noise,
                               double* gradient) const {
   std::fill_n(gradient, parameters_.size(), 0.0);
   const MatrixXd half = w * linearised_.shares;
@@ -134,15 +134,15 @@ void Likelihood::add_gradient(const Kernel& kernel, const MatrixXd& w, const Vec
   }
 }
 
-void Likelihood::add_pair(const Kernel& kernel, const Point& a, const Point& b, double weight,
-                          double* gradient) const {
+void Likelihood::add_pair(const ProcessKernel& kernel, const ProcessPoint& a, const ProcessPoint& b,
+                          double weight, double* gradient) const {
   if (a.family != b.family) return;
   gradient[0] += weight * kernel.kind;
   if (&a == &b) gradient[1] += weight * kernel.exact;
   gradient[3] += weight * kernel.trend * trend_of(kernel, a.at, b.at);
   double* next = gradient + (context_ ? 6 : 4);
   for (std::size_t c = 0; c < kernel.components.size(); ++c) {
-    const Kernel::Component& component = kernel.components[c];
+    const ProcessKernel::Component& component = kernel.components[c];
     const KernelValue value = value_at(component, distance(component, a.at, b.at));
     *next++ += weight * value.covariance;
     for (int d = 0; d < parameters_.seen(c); ++d) {

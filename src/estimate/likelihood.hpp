@@ -17,14 +17,14 @@ struct Standard {
 // The parameters of a kernel as the optimiser sees them: logarithms, each with a normal prior.
 class Parameters {
  public:
-  Parameters(std::span<const Point> points, bool tiles, bool context);
+  Parameters(std::span<const ProcessPoint> points, bool tiles, bool context);
 
   std::size_t size() const { return mean_.size(); }
   const std::vector<double>& mean() const { return mean_; }
   const std::vector<double>& deviation() const { return deviation_; }
   // Coordinates that a component sees.
   int seen(std::size_t component) const { return seen_[component]; }
-  Kernel kernel(const double* theta) const;
+  ProcessKernel kernel(const double* theta) const;
 
  private:
   void add(double middle, double deviation);
@@ -40,7 +40,8 @@ class Parameters {
 // it is tr(V dK) / 2.
 class Likelihood {
  public:
-  Likelihood(const Parameters& parameters, std::span<const Point> points, std::span<const Observation> rows);
+  Likelihood(const Parameters& parameters, std::span<const ProcessPoint> points,
+             std::span<const Observation> rows);
 
   // Of the points' log factors; at first 0.
   void linearise_at(const VectorXd& alone, const VectorXd& in_network);
@@ -48,11 +49,13 @@ class Likelihood {
   double operator()(const double* theta, double* gradient) const;
 
  private:
-  void add_gradient(const Kernel& kernel, const MatrixXd& w, const VectorXd& noise, double* gradient) const;
-  void add_pair(const Kernel& kernel, const Point& a, const Point& b, double weight, double* gradient) const;
+  void add_gradient(const ProcessKernel& kernel, const MatrixXd& w, const VectorXd& noise,
+                    double* gradient) const;
+  void add_pair(const ProcessKernel& kernel, const ProcessPoint& a, const ProcessPoint& b, double weight,
+                double* gradient) const;
 
   const Parameters& parameters_;
-  std::span<const Point> points_;
+  std::span<const ProcessPoint> points_;
   std::span<const Observation> rows_;
   bool context_;
   Linearised linearised_;

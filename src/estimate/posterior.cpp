@@ -20,7 +20,7 @@ void set_weights(State& s, const Covariances& k, VectorXd weights, VectorXd cont
 
 // Negative log posterior of the factors: squared residuals by their noise, and g' K^-1 g = weights' K
 // weights.
-double energy(const State& s, std::span<const Point> points, std::span<const Observation> rows,
+double energy(const State& s, std::span<const ProcessPoint> points, std::span<const Observation> rows,
               const VectorXd& noise) {
   double sum = s.weights.dot(s.alone);
   if (s.context_weights.size() > 0) sum += s.context_weights.dot(s.in_network - s.alone);
@@ -37,13 +37,13 @@ double energy(const State& s, std::span<const Point> points, std::span<const Obs
 
 }  // namespace
 
-Covariances covariances(const Kernel& kernel, std::span<const Point> points, bool context) {
+Covariances covariances(const ProcessKernel& kernel, std::span<const ProcessPoint> points, bool context) {
   const auto n = static_cast<Index>(points.size());
   Covariances out{MatrixXd::Zero(n, n), MatrixXd::Zero(context ? n : 0, context ? n : 0)};
   for (Index i = 0; i < n; ++i) {
     for (Index j = 0; j <= i; ++j) {
-      const Point& a = points[static_cast<std::size_t>(i)];
-      const Point& b = points[static_cast<std::size_t>(j)];
+      const ProcessPoint& a = points[static_cast<std::size_t>(i)];
+      const ProcessPoint& b = points[static_cast<std::size_t>(j)];
       out.alone(i, j) = out.alone(j, i) = kernel(a, b);
       if (context) out.context(i, j) = out.context(j, i) = kernel.context(a, b);
     }
@@ -63,8 +63,8 @@ MatrixXd row_covariance(const Covariances& k, const Shares& shares, const Shares
   return out;
 }
 
-Linearised linearise(std::span<const Point> points, std::span<const Observation> rows, const VectorXd& alone,
-                     const VectorXd& in_network) {
+Linearised linearise(std::span<const ProcessPoint> points, std::span<const Observation> rows,
+                     const VectorXd& alone, const VectorXd& in_network) {
   const auto n = static_cast<Index>(rows.size());
   const auto m = static_cast<Index>(points.size());
   std::vector<Eigen::Triplet<double>> all, networks;
@@ -96,14 +96,14 @@ bool has_context(std::span<const Observation> rows) {
   return networks > 0 && networks < std::ssize(rows);
 }
 
-VectorXd noise_of(const Kernel& kernel, std::span<const Observation> rows) {
+VectorXd noise_of(const ProcessKernel& kernel, std::span<const Observation> rows) {
   VectorXd noise(std::ssize(rows));
   for (Index i = 0; i < noise.size(); ++i)
     noise[i] = kernel.noise / rows[static_cast<std::size_t>(i)].weight + jitter;
   return noise;
 }
 
-State settle(const Covariances& k, std::span<const Point> points, std::span<const Observation> rows,
+State settle(const Covariances& k, std::span<const ProcessPoint> points, std::span<const Observation> rows,
              const VectorXd& noise) {
   constexpr int most_steps = 20;
   constexpr double least_step = 1.0 / 64;

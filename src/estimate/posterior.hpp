@@ -25,7 +25,7 @@ struct Covariances {
   MatrixXd alone;    // of g, points x points
   MatrixXd context;  // of what networks add; empty without
 };
-Covariances covariances(const Kernel& kernel, std::span<const Point> points, bool context);
+Covariances covariances(const ProcessKernel& kernel, std::span<const ProcessPoint> points, bool context);
 
 // Row covariances J K J', the context's between networks only, noise on the diagonal.
 MatrixXd row_covariance(const Covariances& k, const Shares& shares, const Shares& network_shares,
@@ -37,12 +37,12 @@ struct Linearised {
   Shares network_shares;  // the same, subgraph rows empty
   VectorXd target;        // log y - log f + shares g: what a linear model would have to give
 };
-Linearised linearise(std::span<const Point> points, std::span<const Observation> rows, const VectorXd& alone,
-                     const VectorXd& in_network);
+Linearised linearise(std::span<const ProcessPoint> points, std::span<const Observation> rows,
+                     const VectorXd& alone, const VectorXd& in_network);
 
 // Whether rows of both sorts are there, so that a context can be told.
 bool has_context(std::span<const Observation> rows);
-VectorXd noise_of(const Kernel& kernel, std::span<const Observation> rows);
+VectorXd noise_of(const ProcessKernel& kernel, std::span<const Observation> rows);
 
 struct State {
   VectorXd weights, context_weights;
@@ -52,7 +52,7 @@ struct State {
 };
 // The most likely factors, by Gauss-Newton with a halving line search: a full step can overshoot where shares
 // change much.
-State settle(const Covariances& k, std::span<const Point> points, std::span<const Observation> rows,
+State settle(const Covariances& k, std::span<const ProcessPoint> points, std::span<const Observation> rows,
              const VectorXd& noise);
 
 }  // namespace assay

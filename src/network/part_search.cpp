@@ -17,7 +17,7 @@ bool has(const std::uint64_t* bits, std::size_t i) {
 
 }  // namespace
 
-PartSearch::PartSearch(const MemoryGraph& graph, const Part& part)
+PartSearch::PartSearch(const MemoryGraph& graph, const SchedulePart& part)
     : graph_(graph),
       part_(part),
       size_(static_cast<std::size_t>(part.end - part.begin)),

@@ -12,7 +12,7 @@
 namespace assay {
 
 // Steps between two cuts: they may run in several orders, and nothing from outside runs between them.
-struct Part {
+struct SchedulePart {
   std::int32_t begin = 0, end = 0;  // in the declared order
   std::int64_t declared_peak = 0;
 };
@@ -28,7 +28,7 @@ class PartSearch {
     std::int64_t least_dropped = std::numeric_limits<std::int64_t>::max();
   };
 
-  PartSearch(const MemoryGraph& graph, const Part& part);
+  PartSearch(const MemoryGraph& graph, const SchedulePart& part);
 
   std::size_t size() const { return size_; }
 
@@ -65,7 +65,7 @@ class PartSearch {
   std::int64_t keep_best(std::size_t width, std::vector<Move>& moves);
 
   const MemoryGraph& graph_;
-  Part part_;
+  SchedulePart part_;
   std::size_t size_, words_;
   std::int64_t live_before_ = 0;
   std::vector<std::uint64_t> needs_;                 // per step of the part: those that run before it

@@ -13,7 +13,7 @@ namespace {
 // The parts with more than one step between cuts. A step is a cut when every step before it leads to it and
 // every step behind it follows from it: all steps before have a reader no later than it, all behind read
 // something no earlier.
-std::vector<Part> find_parts(const MemoryGraph& graph) {
+std::vector<SchedulePart> find_parts(const MemoryGraph& graph) {
   const std::int32_t n = graph.size();
   std::vector<std::int32_t> first_reader(static_cast<std::size_t>(n), n);
   std::vector<std::int32_t> last_read(static_cast<std::size_t>(n), 0);
@@ -34,7 +34,7 @@ std::vector<Part> find_parts(const MemoryGraph& graph) {
     if (before > step) cut[step] = 0;
     before = std::max(before, first_reader[step]);
   }
-  std::vector<Part> parts;
+  std::vector<SchedulePart> parts;
   for (std::int32_t step = 0; step < n; ++step) {
     if (cut[step] != 0) continue;
     if (step == 0 || cut[step - 1] != 0) parts.push_back({step, step, 0});
@@ -67,7 +67,7 @@ PartSearch::Result order_part(PartSearch& search, std::int64_t floor, std::int64
 
 StepOrder find_order(MemoryGraph& graph) {
   StepOrder result;
-  std::vector<Part> parts = find_parts(graph);
+  std::vector<SchedulePart> parts = find_parts(graph);
   std::int64_t peak = 0;  // of the steps whose place is fixed, then of the parts that are ordered as well
   auto part = parts.begin();
   graph.walk({}, [&](std::int32_t step, std::int64_t live) {
@@ -77,10 +77,10 @@ StepOrder find_order(MemoryGraph& graph) {
     result.declared_peak_bytes = std::max(result.declared_peak_bytes, live);
   });
   std::int64_t proven = peak;  // no order has a lower peak
-  std::sort(parts.begin(), parts.end(), [](const Part& a, const Part& b) {
+  std::sort(parts.begin(), parts.end(), [](const SchedulePart& a, const SchedulePart& b) {
     return std::tuple(-a.declared_peak, a.begin) < std::tuple(-b.declared_peak, b.begin);
   });
-  for (const Part& p : parts) {
+  for (const SchedulePart& p : parts) {
     if (p.declared_peak <= peak) break;
     PartSearch search(graph, p);
     const std::int64_t least = search.least_peak();

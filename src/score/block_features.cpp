@@ -14,13 +14,14 @@ void BlockFeatures::see_output(OpId op, const TensorView& features) {
     of_blocks_.push_back(number_of(*covariance));
 }
 
-Outcome BlockFeatures::read(std::size_t least, Outcome (*value)(std::span<const double> of_blocks)) const {
-  if (too_large_) return Outcome::failed("too_large");
-  if (of_blocks_.size() < least) return Outcome::failed("too_few_blocks");
+ScoreOutcome BlockFeatures::read(std::size_t least,
+                                 ScoreOutcome (*value)(std::span<const double> of_blocks)) const {
+  if (too_large_) return ScoreOutcome::failed("too_large");
+  if (of_blocks_.size() < least) return ScoreOutcome::failed("too_few_blocks");
   return value(of_blocks_);
 }
 
-Outcome sum_over_blocks(std::span<const double> of_blocks) {
+ScoreOutcome sum_over_blocks(std::span<const double> of_blocks) {
   return {std::accumulate(of_blocks.begin(), of_blocks.end(), 0.0), {}};
 }
 

@@ -17,7 +17,7 @@ class BlockFeatures : public Probe {
   void after_forward(Executable&) override { context_.covariance.clear(); }
 
   // For ScoreEntry::read: what `value` makes of the blocks' numbers, unless there are fewer than `least`.
-  Outcome read(std::size_t least, Outcome (*value)(std::span<const double> of_blocks)) const;
+  ScoreOutcome read(std::size_t least, ScoreOutcome (*value)(std::span<const double> of_blocks)) const;
 
  private:
   // `covariance`: lower triangle.
@@ -28,7 +28,7 @@ class BlockFeatures : public Probe {
 };
 
 // Sum over the blocks: a score's `value`.
-Outcome sum_over_blocks(std::span<const double> of_blocks);
+ScoreOutcome sum_over_blocks(std::span<const double> of_blocks);
 
 // AZ-NAS: PCA's eigenvalues, divided by their sum, are the shares of the variance along the principal axes;
 // their entropy is highest when the features fill the channel space evenly. Constant features have no axes:

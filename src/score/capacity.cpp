@@ -28,7 +28,7 @@ ScoreEntry capacity_score() {
            .source = "assay",
            .range = ">= 0",
            .by_rank = false},
-      .of_function = [](const Network& network) -> Outcome {
+      .of_function = [](const Network& network) -> ScoreOutcome {
         double sum = 0;
         for (const OpId id : weighted_operators(network)) {
           // A transposed convolution multiplies the pixels of its input.

@@ -12,7 +12,7 @@ ScoreEntry depth_score() {
                               "gates aside",
                    .source = "-",
                    .range = ">= 0"},
-          .of_function = [](const Network& network) -> Outcome {
+          .of_function = [](const Network& network) -> ScoreOutcome {
             return {static_cast<double>(levels(network)[static_cast<std::size_t>(network.output())]), {}};
           }};
 }
@@ -24,7 +24,7 @@ ScoreEntry blocks_score() {
                .formula = "number of distinct block outputs; blocks that are the identity or dead are none",
                .source = "-",
                .range = ">= 0"},
-      .of_function = [](const Network& network) -> Outcome {
+      .of_function = [](const Network& network) -> ScoreOutcome {
         return {static_cast<double>(block_outputs(network).size()), {}};
       }};
 }

@@ -77,13 +77,13 @@ std::vector<OpId> scales(const Network& network) {
   return maps;
 }
 
-Outcome entropy(const Network& network) {
+ScoreOutcome entropy(const Network& network) {
   const std::vector<double> variances = log_variances(network);
   const std::vector<OpId> maps = scales(network);
   double sum = 0;
   for (const OpId map : maps) {
     const double variance = variances[static_cast<std::size_t>(map)];
-    if (!std::isfinite(variance)) return Outcome::failed("constant_output");
+    if (!std::isfinite(variance)) return ScoreOutcome::failed("constant_output");
     sum += (map == maps.back() ? last_weight : 1) *
            std::log(static_cast<double>(network.shape(map).elements())) * variance;
   }

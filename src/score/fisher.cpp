@@ -39,8 +39,9 @@ class ChannelSaliencies final : public Probe {
   void see_output(OpId op, const TensorView& output) override { outputs_[op] = output; }
   void see_gradient(OpId op, TensorView& gradient) override;
 
-  Outcome score() const {
-    return outputs_.empty() ? Outcome::failed("no_weights") : Outcome{squares_ / context_.batch / 2, {}};
+  ScoreOutcome score() const {
+    return outputs_.empty() ? ScoreOutcome::failed("no_weights")
+                            : ScoreOutcome{squares_ / context_.batch / 2, {}};
   }
 
  private:

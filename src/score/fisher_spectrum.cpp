@@ -46,7 +46,7 @@ class LikelihoodGradients final : public Probe {
   void see_gradient(OpId op, TensorView& gradient) override;
   void after_backward(Executable&) override { ++draw_; }
 
-  Outcome score() const;
+  ScoreOutcome score() const;
 
  private:
   OpId source(OpId layer) const { return context_.network.inputs(layer)[0]; }
@@ -105,10 +105,10 @@ double quantile(std::span<const double> sorted, double share) {
   return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-Outcome LikelihoodGradients::score() const {
-  if (layers_.empty()) return Outcome::failed("no_weights");
+ScoreOutcome LikelihoodGradients::score() const {
+  if (layers_.empty()) return ScoreOutcome::failed("no_weights");
   const std::vector<double> values = eigenvalues(gram(gradients_, static_cast<int>(layers_.size())));
-  if (values.back() == 0) return Outcome::failed("constant_output");
+  if (values.back() == 0) return ScoreOutcome::failed("constant_output");
   std::array<double, 9> deciles;
   for (std::size_t k = 0; k < deciles.size(); ++k)
     deciles[k] = quantile(values, static_cast<double>(k + 1) / 10);

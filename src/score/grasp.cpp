@@ -27,8 +27,8 @@ class GradientGrowth final : public Probe {
     }
     squares_.push_back(squares);
   }
-  Outcome score() const {
-    if (!weights_) return Outcome::failed("no_weights");
+  ScoreOutcome score() const {
+    if (!weights_) return ScoreOutcome::failed("no_weights");
     return {-(squares_[0] - squares_[1]) / (4 * static_cast<double>(weight_step)), {}};
   }
 

@@ -18,7 +18,7 @@ class InputJacobian final : public Probe {
   using Probe::Probe;
   bool takes_pieces() const override { return true; }  // it has no taps
   void after_backward(Executable& executable) override;
-  Outcome score() const;
+  ScoreOutcome score() const;
 
  private:
   std::optional<SquareMatrix> products_;  // of the images' gradients, each less its mean
@@ -29,11 +29,11 @@ void InputJacobian::after_backward(Executable& executable) {
   products_ = centred_gram({gradient.begin(), gradient.end()}, context_.batch);
 }
 
-Outcome InputJacobian::score() const {
+ScoreOutcome InputJacobian::score() const {
   const SquareMatrix& products = *products_;
   SquareMatrix correlation(context_.batch);
   for (std::size_t i = 0; i < products.size(); ++i) {
-    if (products(i, i) == 0) return Outcome::failed("constant_output");
+    if (products(i, i) == 0) return ScoreOutcome::failed("constant_output");
     for (std::size_t j = 0; j <= i; ++j)
       correlation(i, j) = products(i, j) / std::sqrt(products(i, i) * products(j, j));
   }

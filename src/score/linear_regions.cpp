@@ -27,8 +27,8 @@ class Crossings final : public ActivationProbe {
     for (int i = 0; i < outputs.batch; ++i) crossed_ += pattern.distance(i, (i + 1) % outputs.batch);
   }
 
-  Outcome regions() const {
-    if (!finite_) return Outcome::failed("not_finite");
+  ScoreOutcome regions() const {
+    if (!finite_) return ScoreOutcome::failed("not_finite");
     // Where no border is crossed, all is one region.
     return {static_cast<double>(std::max<std::int64_t>(crossed_, 1)), {}};
   }

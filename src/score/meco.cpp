@@ -85,7 +85,7 @@ ScoreEntry meco_score() {
                .cost = ScoreCost::forward,
                .conditions = ScoreConditions{}},
       .probe = make_probe<ChannelCorrelations>,
-      .read = [](const Probe& probe) -> Outcome {
+      .read = [](const Probe& probe) -> ScoreOutcome {
         return {static_cast<const ChannelCorrelations&>(probe).sum(), {}};
       }};
 }

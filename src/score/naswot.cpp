@@ -13,7 +13,7 @@ class CodeKernel final : public ActivationProbe {
  public:
   using ActivationProbe::ActivationProbe;
   void see_output(OpId op, const TensorView& outputs) override;
-  Outcome log_determinant_of_kernel() const;
+  ScoreOutcome log_determinant_of_kernel() const;
 
  private:
   std::vector<std::int64_t> differing_;  // batch x batch, upper triangle
@@ -30,16 +30,17 @@ void CodeKernel::see_output(OpId op, const TensorView& outputs) {
       differing_[i * n + j] += pattern.distance(static_cast<int>(i), static_cast<int>(j));
 }
 
-Outcome CodeKernel::log_determinant_of_kernel() const {
-  if (units_ == 0) return Outcome::failed("no_activation");
-  if (!finite_) return Outcome::failed("not_finite");
+ScoreOutcome CodeKernel::log_determinant_of_kernel() const {
+  if (units_ == 0) return ScoreOutcome::failed("no_activation");
+  if (!finite_) return ScoreOutcome::failed("not_finite");
   const auto n = static_cast<std::size_t>(context_.batch);
   SquareMatrix kernel(context_.batch);
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = i; j < n; ++j)
       kernel(i, j) = kernel(j, i) = static_cast<double>(units_ - differing_[i * n + j]);
   const double value = log_determinant(kernel);
-  return value > -std::numeric_limits<double>::infinity() ? Outcome{value, {}} : Outcome::failed("singular");
+  return value > -std::numeric_limits<double>::infinity() ? ScoreOutcome{value, {}}
+                                                          : ScoreOutcome::failed("singular");
 }
 
 }  // namespace

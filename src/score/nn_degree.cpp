@@ -18,7 +18,7 @@ ScoreEntry nn_degree_score() {
                .source = "Li et al., FLASH, ACM TECS 2021 (arXiv 2108.00568), after Bhardwaj et al., CVPR "
                          "2021 (arXiv 1910.00780)",
                .range = ">= 0"},
-      .of_function = [](const Network& network) -> Outcome {
+      .of_function = [](const Network& network) -> ScoreOutcome {
         double degree = 0;
         for (const Stage& stage : stages(network))
           if (stage.depth > 0)

@@ -22,7 +22,7 @@ ScoreEntry nn_mass_score() {
                              "performance of deep networks with DenseNet-type skip connections?, CVPR 2021 "
                              "(arXiv 1910.00780)",
                    .range = ">= 0"},
-          .of_function = [](const Network& network) -> Outcome {
+          .of_function = [](const Network& network) -> ScoreOutcome {
             double mass = 0;
             for (const Stage& stage : stages(network))
               mass += 2 * static_cast<double>(stage.skipping) / (stage.depth + 1);

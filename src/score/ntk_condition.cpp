@@ -19,7 +19,7 @@ class ImageGradients final : public Probe {
  public:
   using Probe::Probe;
   void after_backward(Executable& executable) override;
-  Outcome score() const;
+  ScoreOutcome score() const;
 
  private:
   std::vector<float> rows_;  // one per image
@@ -40,15 +40,15 @@ void ImageGradients::after_backward(Executable& executable) {
       rows_.insert(rows_.end(), parameter.gradient.begin(), parameter.gradient.end());
 }
 
-Outcome ImageGradients::score() const {
-  if (too_large_) return Outcome::failed("too_large");
-  if (rows_.empty()) return Outcome::failed("no_weights");
+ScoreOutcome ImageGradients::score() const {
+  if (too_large_) return ScoreOutcome::failed("too_large");
+  if (rows_.empty()) return ScoreOutcome::failed("no_weights");
   const std::vector<double> values = eigenvalues(gram(rows_, context_.batch));
   const double least = values.front(), largest = values.back();
-  if (largest == 0) return Outcome::failed("constant_output");
+  if (largest == 0) return ScoreOutcome::failed("constant_output");
   // Beyond what gradients in floats can tell.
   if (least <= context_.batch * std::numeric_limits<float>::epsilon() * largest)
-    return Outcome::failed("singular");
+    return ScoreOutcome::failed("singular");
   return {largest / least, {}};
 }
 

@@ -15,11 +15,11 @@
 namespace assay {
 
 // A value, or the reason why there is none (one of those that ScoreRecord::status documents).
-struct Outcome {
+struct ScoreOutcome {
   double value = 0;
   std::string_view reason;
 
-  static Outcome failed(std::string_view why) { return {std::numeric_limits<double>::quiet_NaN(), why}; }
+  static ScoreOutcome failed(std::string_view why) { return {std::numeric_limits<double>::quiet_NaN(), why}; }
 };
 
 // What ScoreConditions::rescaled multiplies weights with: 1 + and 1 - this.
@@ -50,8 +50,8 @@ class Probe {
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
 
-  // Whether it can be shown some images at a time (CompileOptions::piecewise_taps): faster, if all probes of a
-  // pass can.
+  // Whether it can be shown some images at a time (CompileOptions::piecewise_taps): faster, if all probes of
+  // a pass can.
   virtual bool takes_pieces() const { return false; }
   virtual std::vector<OpId> forward_taps() const { return {}; }
   virtual std::vector<OpId> gradient_taps() const { return {}; }
@@ -84,9 +84,9 @@ std::unique_ptr<Probe> make_probe(const PassContext& context) {
 struct ScoreEntry {
   ScoreInfo info;
   double (*of_network)(const Network&) = nullptr;
-  Outcome (*of_function)(const Network&) = nullptr;
+  ScoreOutcome (*of_function)(const Network&) = nullptr;
   MakeProbe probe = nullptr;
-  Outcome (*read)(const Probe&) = nullptr;
+  ScoreOutcome (*read)(const Probe&) = nullptr;
 };
 
 std::span<const ScoreEntry> score_entries();

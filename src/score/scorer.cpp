@@ -14,7 +14,7 @@ namespace assay {
 namespace {
 
 // "not_finite: snip zen; no_activation: naswot".
-std::string status_of(std::span<const PlannedScore> scores, std::span<const Outcome> outcomes,
+std::string status_of(std::span<const PlannedScore> scores, std::span<const ScoreOutcome> outcomes,
                       const std::string& message) {
   std::vector<std::pair<std::string_view, std::string>> reasons;
   for (std::size_t k = 0; k < scores.size(); ++k) {
@@ -85,7 +85,7 @@ ScoreRecord Scorer::score(Worker& worker, const Network& declared, std::stop_tok
 
 void Scorer::Implementation::fill(ScoreRecord& record, Worker& worker, const Network& declared,
                                   const std::stop_token& stop) {
-  std::vector<Outcome> outcomes(plan.scores.size());
+  std::vector<ScoreOutcome> outcomes(plan.scores.size());
   std::string message;
   // Where all is read off the declared network, the canonical one is not needed.
   const bool declared_only = std::ranges::all_of(
@@ -113,8 +113,8 @@ void Scorer::Implementation::fill(ScoreRecord& record, Worker& worker, const Net
       for (std::size_t k = 0; k < plan.scores.size(); ++k) {
         const PlannedScore& score = plan.scores[k];
         if (score.entry->read == nullptr || score.pass != p || !outcomes[k].reason.empty()) continue;
-        const Outcome outcome =
-            failure.empty() ? score.entry->read(run.probe(score.probe)) : Outcome::failed(failure);
+        const ScoreOutcome outcome =
+            failure.empty() ? score.entry->read(run.probe(score.probe)) : ScoreOutcome::failed(failure);
         outcomes[k].value += outcome.value / settings.repeats;
         outcomes[k].reason = !outcome.reason.empty()        ? outcome.reason
                              : std::isfinite(outcome.value) ? std::string_view{}

@@ -155,11 +155,11 @@ const SignalFlow& flow(const Probe& probe) {
   return static_cast<const SignalFlow&>(probe);
 }
 
-Outcome unless_constant(const SignalFlow& signal, double value) {
-  return signal.reaches_input() ? Outcome{value, {}} : Outcome::failed("constant_output");
+ScoreOutcome unless_constant(const SignalFlow& signal, double value) {
+  return signal.reaches_input() ? ScoreOutcome{value, {}} : ScoreOutcome::failed("constant_output");
 }
 
-Outcome signal_propagation(const Probe& probe) {
+ScoreOutcome signal_propagation(const Probe& probe) {
   const SignalFlow& signal = flow(probe);
   const double value = -1.5 * std::log1p(10 * signal.gradient_correlation()) -
                        0.075 * signal.gradient_drift() +

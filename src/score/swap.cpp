@@ -51,8 +51,8 @@ class UnitPatterns final : public ActivationProbe {
     keys_ = {};
   }
 
-  Outcome distinct() const {
-    if (!finite_) return Outcome::failed("not_finite");
+  ScoreOutcome distinct() const {
+    if (!finite_) return ScoreOutcome::failed("not_finite");
     return {static_cast<double>(distinct_), {}};
   }
 

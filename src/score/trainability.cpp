@@ -89,10 +89,10 @@ void BlockJacobians::arrive(Block& block, const TensorView& gradient) {
   block.signs.reset();
 }
 
-Outcome read(const Probe& probe) {
+ScoreOutcome read(const Probe& probe) {
   const auto& blocks = static_cast<const BlockJacobians&>(probe);
-  if (!blocks.failure().empty()) return Outcome::failed(blocks.failure());
-  if (blocks.norms().empty()) return Outcome::failed("too_few_blocks");
+  if (!blocks.failure().empty()) return ScoreOutcome::failed(blocks.failure());
+  if (blocks.norms().empty()) return ScoreOutcome::failed("too_few_blocks");
   double sum = 0;
   for (const double norm : blocks.norms()) sum += 2 - norm - 1 / norm;
   return {sum / static_cast<double>(blocks.norms().size()), {}};

@@ -42,9 +42,9 @@ void WeightSums::after_backward(Executable& executable) {
   }
 }
 
-Outcome read_weight_sums(const Probe& probe, double (*value)(const WeightSums&)) {
+ScoreOutcome read_weight_sums(const Probe& probe, double (*value)(const WeightSums&)) {
   const auto& sums = static_cast<const WeightSums&>(probe);
-  if (sums.tensors() == 0) return Outcome::failed("no_weights");
+  if (sums.tensors() == 0) return ScoreOutcome::failed("no_weights");
   return {value(sums), {}};
 }
 

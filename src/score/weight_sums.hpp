@@ -23,7 +23,7 @@ class WeightSums final : public Probe {
 };
 
 // For ScoreEntry::read: what `value` makes of the sums, unless there are no weights to sum over.
-Outcome read_weight_sums(const Probe& probe, double (*value)(const WeightSums&));
+ScoreOutcome read_weight_sums(const Probe& probe, double (*value)(const WeightSums&));
 
 // What grad_norm and snip are taken under: the gradient of a classification loss.
 inline constexpr ScoreConditions loss_gradient_conditions = {.backward = BackwardSeed::cross_entropy,

@@ -112,7 +112,7 @@ ScoreEntry zen_score() {
                                                  .residuals = false,
                                                  .perturbed = true}},
           .probe = make_probe<FeatureDifference>,
-          .read = [](const Probe& probe) -> Outcome {
+          .read = [](const Probe& probe) -> ScoreOutcome {
             return {static_cast<const FeatureDifference&>(probe).score(), {}};
           }};
 }

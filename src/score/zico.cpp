@@ -31,9 +31,9 @@ class GradientConsistency final : public Probe {
  public:
   using Probe::Probe;
   void after_backward(Executable& executable) override;
-  Outcome score() const {
-    if (!weights_) return Outcome::failed("no_weights");
-    return layers_ > 0 ? Outcome{sum_, {}} : Outcome::failed("constant_output");
+  ScoreOutcome score() const {
+    if (!weights_) return ScoreOutcome::failed("no_weights");
+    return layers_ > 0 ? ScoreOutcome{sum_, {}} : ScoreOutcome::failed("constant_output");
   }
 
  private:
