@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything with sanitizers and runs all tests: tools/sanitize.sh [address|undefined|thread|all] [ctest arguments]
-# "address" is AddressSanitizer with UndefinedBehaviorSanitizer, "undefined" the latter alone, "all" is address and thread.
+# AddressSanitizer with LeakSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer; "all" is one after the other.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,7 +8,7 @@ kind=${1:-address}
 [ $# -gt 0 ] && shift
 case $kind in
   address | undefined | thread) kinds=("$kind") ;;
-  all) kinds=(address thread) ;;
+  all) kinds=(address undefined thread) ;;
   *)
     echo "usage: tools/sanitize.sh [address|undefined|thread|all] [ctest arguments]" >&2
     exit 2
