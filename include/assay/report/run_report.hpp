@@ -8,6 +8,7 @@
 #include "assay/explain/explanation.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -130,6 +131,9 @@ struct RunReport {
 
   // The answer.
   std::vector<ReportNetwork> shortlist;  // best rank score first
+  // The network that every format recommends, as an index into a shortlist that is not empty: the most
+  // accurate of those trained to their end, and without training the first.
+  std::size_t winner = 0;
   std::optional<ReportNetwork> baseline;
 
   // What was seen. Long runs are sampled for the plots: `candidates` holds the whole front, the shortlist,
@@ -140,6 +144,9 @@ struct RunReport {
   std::vector<std::int64_t> front;  // evaluations, by ascending cost; all of them are among `candidates`
   std::vector<ReportGeneration> generations;   // at most some hundreds, evenly over the run
   std::vector<ReportConvergence> convergence;  // likewise
+  // Evaluations after which the front's area was first the final one, and 90 % of it: exact, where
+  // `convergence` is sampled. None: nothing was on the front.
+  std::optional<std::int64_t> reached_full, reached_90;
   std::vector<ReportSlice> slices;             // MACs, latency, latency of the curated space
   std::vector<ReportImportance> importance;    // most important for latency or score first
   // Of all decisions together, on candidates that the fit did not see.
@@ -150,12 +157,11 @@ struct RunReport {
 
 // One JSON object, one line per key, with keys as above (snake_case member names, no value as null), but:
 // - "settings" holds the object of settings_json; "budgets" is an object.
-// - "candidates" has an array per member instead of an object per candidate, so that ten thousand of them
-// take
-//   little more than a megabyte: "count", "evaluation", "choices", "rank_score", ...; "extrapolated" is 0 or
-//   1, and "scores" an array per score's name. Choices are one text per candidate with "choice_width" digits
-//   in base 36 per decision. Of latencies and rank scores 7 significant digits are kept here, of scores 6, of
-//   seconds 3; shortlist and baseline have all digits.
+// - "candidates" has an array per member instead of an object per candidate, which keeps long runs small:
+//   "count", "evaluation", "choices", "rank_score", ...; "extrapolated" is 0 or 1, and "scores" an array per
+//   score's name. Choices are one text per candidate with "choice_width" digits in base 36 per decision. Of
+//   latencies and rank scores 7 significant digits are kept here, of scores 6, of seconds 3; shortlist and
+//   baseline have all digits.
 std::string to_json(const RunReport& report);
 // An explained network as it stands in that object.
 std::string to_json(const NetworkExplanation& explanation);
