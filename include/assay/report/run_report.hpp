@@ -147,8 +147,8 @@ struct RunReport {
   // Evaluations after which the front's area was first the final one, and 90 % of it: exact, where
   // `convergence` is sampled. None: nothing was on the front.
   std::optional<std::int64_t> reached_full, reached_90;
-  std::vector<ReportSlice> slices;             // MACs, latency, latency of the curated space
-  std::vector<ReportImportance> importance;    // most important for latency or score first
+  std::vector<ReportSlice> slices;           // MACs, latency, latency of the curated space
+  std::vector<ReportImportance> importance;  // most important for latency or score first
   // Of all decisions together, on candidates that the fit did not see.
   double importance_score_r2 = std::numeric_limits<double>::quiet_NaN();
   double importance_latency_r2 = std::numeric_limits<double>::quiet_NaN();
