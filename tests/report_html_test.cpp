@@ -32,6 +32,9 @@ TEST_CASE("JSON holds the whole report") {
   CHECK(json["settings"]["population"] == 64);
   CHECK(json["budgets"]["latency_ms"] == 0.5);
   CHECK(json["front"] == report.front);
+  CHECK(json["winner"] == report.winner);
+  CHECK(json["reached_full"] == *report.reached_full);
+  CHECK(json["reached_90"] == *report.reached_90);
   CHECK(json["sessions"][1]["command"] == report.sessions[1].command);
   CHECK(json["rejections"][2]["smallest"].is_null());
   CHECK(json["importance"].size() == report.importance.size());
@@ -93,6 +96,8 @@ TEST_CASE("what has no value is null, and no text breaks the JSON") {
   CHECK(json["baseline"].is_null());
   CHECK(json["slices"][0]["values"][0][0].is_null());
   CHECK(json["importance_score_r2"].is_null());
+  CHECK(json["reached_full"].is_null());
+  CHECK(Json::parse(to_json(RunReport{}))["winner"].is_null());
 }
 
 TEST_CASE("the page embeds the JSON, whatever it holds") {

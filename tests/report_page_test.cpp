@@ -125,6 +125,37 @@ TEST_CASE("a click on a point opens its network, and the keyboard closes it") {
   CHECK(browser().evaluate("window.copied") == text);
 }
 
+TEST_CASE("the page is about the winner that the report names") {
+  if (no_browser()) return;
+  RunReport report = sample_report({.candidates = 64, .training = false});
+  report.winner = 1;
+  report.reached_90 = 17;
+  report.reached_full = 41;
+  const Page page(report);
+  page.open();
+  const ReportCandidate& winner = report.shortlist[1].candidate;
+  CHECK(contains(text_of("#lead"), fmt::format("rank score is {:.3f}", winner.rank_score)));
+  CHECK(contains(text_of("#shortlist .is-winner"), "#2"));
+  CHECK(contains(text_of("#landscape-reading"), "Around #2"));
+  CHECK(browser().evaluate("document.getElementById('network-choice').value") == "1");
+  CHECK(contains(text_of("#convergence-reading"), "after 17 of 64 evaluations, and all of it after 41."));
+  browser().evaluate("assayReport.openNetwork(assayReport.candidateByEvaluation(" +
+                     std::to_string(winner.evaluation) + "))");
+  CHECK(contains(text_of("#drawer"), "What differs from the baseline"));
+}
+
+TEST_CASE("more candidates than a call takes arguments") {
+  if (no_browser()) return;
+  const Page page(sample_report({.candidates = 64}));
+  page.open();
+  // The page's own bound on its size keeps them out of it; the code must not depend on it.
+  CHECK(browser().evaluate("(() => { const c = assayReport.report.candidates, more = 300000;"
+                           "for (const key of Object.keys(c)) if (Array.isArray(c[key]))"
+                           "  for (let i = 0; i < more; ++i) c[key].push(c[key][0]);"
+                           "assayReport.plots.get('front-plot').build();"
+                           "return c.evaluation.length; })()") == 300064);
+}
+
 TEST_CASE("networks, axes, order and theme can be chosen") {
   if (no_browser()) return;
   const RunReport report = sample_report();

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -170,6 +171,13 @@ class ReportMaker {
       chosen_.push_back(good_evaluations[static_cast<std::size_t>(i)]);
     for (const ConvergenceStep& step : run_convergence(points))
       r.convergence.push_back({step.evaluated, step.best_score, step.hypervolume_share});
+    const auto reached = [&](double share) -> std::optional<std::int64_t> {
+      for (const ReportConvergence& step : r.convergence)
+        if (step.hypervolume_share >= share) return step.evaluated;
+      return {};
+    };
+    r.reached_full = reached(1);
+    r.reached_90 = reached(0.9);
     for (int g = 0; g * 16 < settings_.candidates; ++g) {
       const std::int64_t evaluated = std::min<std::int64_t>(16 * (g + 1), r.evaluated);
       r.generations.push_back({g, evaluated, evaluated * 3, evaluated / 5, evaluated / 50,
@@ -211,6 +219,12 @@ class ReportMaker {
     for (const std::int64_t evaluation : chosen_) {
       report_.shortlist.push_back(network(report_.candidates[static_cast<std::size_t>(evaluation)],
                                           static_cast<int>(report_.shortlist.size()) + 1));
+      const auto accuracy = [&](std::size_t i) {
+        const auto& training = report_.shortlist[i].training;
+        return training ? training->test_accuracy : 0;
+      };
+      if (const std::size_t last = report_.shortlist.size() - 1; accuracy(last) > accuracy(report_.winner))
+        report_.winner = last;
     }
     if (settings_.baseline && !report_.candidates.empty()) {
       // An ordinary one: dearer than most.

@@ -21,6 +21,10 @@ ordered_json optional_number(const std::optional<double>& value) {
   return value ? number(*value) : ordered_json();
 }
 
+ordered_json optional_count(const std::optional<std::int64_t>& value) {
+  return value ? ordered_json(*value) : ordered_json();
+}
+
 // Of the thousands of candidates: as many digits as a plot or a table can use, in half the space.
 ordered_json rounded(double value, int digits) {
   if (!std::isfinite(value)) return {};
@@ -210,6 +214,7 @@ ordered_json report_json(const RunReport& r) {
       {"scores", r.scores},
       {"sessions", list(r.sessions, session_json)},
       {"shortlist", list(r.shortlist, network_json)},
+      {"winner", r.shortlist.empty() ? ordered_json() : ordered_json(r.winner)},
       {"baseline", r.baseline ? network_json(*r.baseline) : ordered_json()},
       {"evaluated", r.evaluated},
       {"proposed", r.proposed},
@@ -235,6 +240,8 @@ ordered_json report_json(const RunReport& r) {
                                      {"best_rank_score", number(c.best_rank_score)},
                                      {"hypervolume_share", number(c.hypervolume_share)}};
                            })},
+      {"reached_full", optional_count(r.reached_full)},
+      {"reached_90", optional_count(r.reached_90)},
       {"slices", list(r.slices, slice_json)},
       {"importance", list(r.importance,
                           [](const ReportImportance& i) -> ordered_json {

@@ -21,39 +21,32 @@ function pointsText(network) {
   return `${Math.abs(points).toFixed(1)} points ${points > 0 ? "more" : "less"} accurate than the baseline`;
 }
 
-// The network that the page is about: the most accurate, else the best scored.
-function winner() {
-  const candidates = shortlist.filter(trained);
-  if (candidates.length === 0) return shortlist[0];
-  return candidates.reduce((a, b) => b.training.test_accuracy > a.training.test_accuracy ? b : a);
-}
-
 function headline() {
   if (report.evaluated === 0) return "No network has been evaluated yet.";
   if (shortlist.length === 0)
     return report.failed >= report.evaluated
       ? `None of the ${grouped(report.evaluated)} evaluated networks could be scored.`
       : "The run has no shortlist yet.";
-  const best = winner(), saved = againstBaseline(best, report.cost);
+  const saved = againstBaseline(winner, report.cost);
   const takes = by_latency ? "takes" : "needs";
-  const price = saved ? `${takes} ${saved}` : `${takes} ${costText(best)}${by_latency ? "" : " MACs"}`;
-  if (!trained(best)) return `The best-scored network${within} ${price}.`;
-  return `The most accurate network${within} reaches ${accuracy(best.training.test_accuracy)} and ${price}.`;
+  const price = saved ? `${takes} ${saved}` : `${takes} ${costText(winner)}${by_latency ? "" : " MACs"}`;
+  if (!trained(winner) || winner.training.status !== "") return `The best-scored network${within} ${price}.`;
+  return `The most accurate network${within} reaches ${accuracy(winner.training.test_accuracy)} and ${price}.`;
 }
 
 function lead() {
   const sentences = [];
   if (shortlist.length > 0) {
-    const best = winner(), points = pointsText(best);
+    const points = pointsText(winner);
     if (points) sentences.push(`It is ${points}.`);
-    else if (!trained(best) && isNumber(best.candidate.rank_score)) {
+    else if (!trained(winner) && isNumber(winner.candidate.rank_score)) {
       const before = baseline?.candidate.rank_score;
-      sentences.push(`Its rank score is ${score(best.candidate.rank_score)}` +
+      sentences.push(`Its rank score is ${score(winner.candidate.rank_score)}` +
                      (isNumber(before) ? `, the baseline's ${score(before)}.` : "."));
     }
     const cheapest = shortlist.reduce((a, b) => cost(b) < cost(a) ? b : a);
     const saved = againstBaseline(cheapest, report.cost);
-    if (cheapest !== best && isNumber(cost(cheapest))) {
+    if (cheapest !== winner && isNumber(cost(cheapest))) {
       const gap = pointsText(cheapest);
       sentences.push(`The ${by_latency ? "fastest" : "lightest"} of the shortlist, ${nameOf(cheapest)}, ` +
                      `${by_latency ? "takes" : "needs"} ${saved ?? costText(cheapest)}${gap ? " and is " + gap : ""}.`);
@@ -84,12 +77,12 @@ function accuracyDelta(network) {
 
 function tiles() {
   if (shortlist.length === 0) return [];
-  const best = winner(), c = best.candidate, b = best === baseline ? undefined : baseline?.candidate;
+  const c = winner.candidate, b = baseline?.candidate;
   const tile = (label, value, extra) =>
     element("div", {class: "tile"}, element("span", {class: "tile-label"}, label),
             element("span", {class: "tile-value"}, value), extra ?? (baseline ? element("span", {class: "delta"}, "\u00a0") : null));
   const all = [];
-  if (trained(best)) all.push(tile("test accuracy", accuracy(best.training.test_accuracy), accuracyDelta(best)));
+  if (trained(winner)) all.push(tile("test accuracy", accuracy(winner.training.test_accuracy), accuracyDelta(winner)));
   if (isNumber(c.latency_ms)) all.push(tile("latency", milliseconds(c.latency_ms), delta(c.latency_ms, b?.latency_ms)));
   all.push(tile("peak memory", bytes(c.peak_memory_bytes), delta(c.peak_memory_bytes, b?.peak_memory_bytes)),
            tile("parameters", compact(c.params), delta(c.params, b?.params)),
@@ -118,7 +111,7 @@ function shortlistTable() {
   const rows = networks.map((network) => {
     const c = network.candidate, b = network === baseline ? undefined : baseline?.candidate;
     const cell = (label, ...content) => element("td", {"data-label": label, class: label === "copy" ? "copies" : "number"}, content);
-    return element("tr", {class: network === baseline ? "is-baseline" : network === winner() ? "is-winner" : null},
+    return element("tr", {class: network === baseline ? "is-baseline" : network === winner ? "is-winner" : null},
       element("th", {scope: "row"}, element("button", {
         type: "button", class: "open", title: "Show this network", onclick: (event) => openNetwork(c, event.currentTarget)}, nameOf(network))),
       cell("rank score", score(c.rank_score)),

@@ -69,7 +69,7 @@ function frontOption(node) {
   label.hidden = below === 0 && !front_view.low;
   label.querySelector("span").textContent = front_view.low ? "show outliers" : `show ${times(below, "outlier")} below`;
   const limit = report.budgets[front_view.x];
-  const furthest = Math.max(...[...good, ...on_front, ...failed].map((p) => p[0]), ...(baseline ? [baseline.candidate[front_view.x] ?? 0] : []), 0);
+  const furthest = largest([...good, ...on_front, ...failed].map((p) => p[0]), baseline?.candidate[front_view.x] ?? 0);
   const shows_limit = isNumber(limit) && limit <= furthest * 1.6;
   const strip = failed.length > 0 ? 26 : 0;
   const left = narrow ? 48 : 62, right = narrow ? 14 : 24, slider = 34;
@@ -124,7 +124,7 @@ function frontOption(node) {
   }
   // Both x axes show the same range.
   const all = [...good, ...on_front, ...failed, ...chosen.map(point), ...(baseline ? [point(baseline.candidate)] : [])].map((p) => p[0]).filter(isNumber);
-  const low = all.reduce((a, b) => Math.min(a, b), Infinity), high = Math.max(all.reduce((a, b) => Math.max(a, b), -Infinity), shows_limit ? limit : -Infinity);
+  const low = smallest(all), high = largest(all, shows_limit ? limit : -Infinity);
   if (Number.isFinite(low) && low < high) {
     const margin = 0.03 * (high - low), factor = (high / low) ** 0.03, log = front_view.log && low > 0;
     for (const each of option.xAxis) Object.assign(each, {type: log ? "log" : "value",

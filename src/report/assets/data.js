@@ -10,6 +10,7 @@ const row_of = new Map(columns.evaluation.map((evaluation, row) => [evaluation, 
 const front_evaluations = new Set(report.front);
 const baseline = report.baseline;
 const shortlist = report.shortlist;
+const winner = shortlist[report.winner];  // the network that the page is about; undefined: there is none
 const networks = baseline ? [...shortlist, baseline] : shortlist;
 const network_of = new Map(networks.map((network) => [network.candidate.evaluation, network]));
 const by_latency = report.cost === "latency_ms";

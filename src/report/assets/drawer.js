@@ -27,7 +27,7 @@ function openNetwork(candidate, from) {
   const drawer = byId("drawer"), network = network_of.get(candidate.evaluation), text = network?.text ?? textOf(candidate);
   removePlot("drawer-plot");
   opened_by = from ?? null;
-  const reference = network === shortlist[0] && network ? baseline : shortlist[0];
+  const reference = network && network === winner ? baseline : winner;
   const close = element("button", {type: "button", class: "close", "aria-label": "Close", onclick: closeDrawer}, "×");
   const interval = intervalText(candidate);
   const title = network ? (network === baseline ? "Baseline" : `Network ${nameOf(network)}`) : `Evaluation ${grouped(candidate.evaluation)}`;

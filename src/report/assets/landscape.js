@@ -4,7 +4,7 @@ let landscape_form = "map";
 
 function optionOfWinner(decision_name) {
   const index = report.decisions.findIndex((d) => d.name === decision_name);
-  return index < 0 || shortlist.length === 0 ? null : report.decisions[index].options[shortlist[0].candidate.choices[index]];
+  return index < 0 || !winner ? null : report.decisions[index].options[winner.candidate.choices[index]];
 }
 
 const sliceText = (slice, value) => slice.unit === "ms" ? milliseconds(value) : compact(value) + (slice.unit ? thin + slice.unit : "");
@@ -18,7 +18,7 @@ function sliceTip(slice, row, col) {
 function mapOption(node, slice) {
   const t = theme(), cells = [];
   const known = slice.values.flat().filter(isNumber);
-  const low = Math.min(...known), high = Math.max(...known);
+  const low = smallest(known), high = largest(known);
   const winner_row = slice.row_options.indexOf(optionOfWinner(slice.row_decision));
   const winner_col = slice.column_options.indexOf(optionOfWinner(slice.column_decision));
   const shows_text = slice.row_options.length * slice.column_options.length <= 42;
@@ -66,7 +66,7 @@ function linesOption(node, slice) {
 
 function setUpLandscape() {
   const slices = report.slices.filter((s) => s.values.flat().some(isNumber));
-  if (slices.length === 0) return leaveOut("landscape", "No two decisions that are numbers span a landscape around the best network.");
+  if (slices.length === 0 || !winner) return leaveOut("landscape", "No two decisions that are numbers span a landscape around the best network.");
   byId("landscape-plots").append(...slices.map((_, i) => element("div", {class: "plot square", id: `slice-plot-${i}`})));
   slices.forEach((slice, i) => plot(`slice-plot-${i}`,
     (node) => landscape_form === "map" ? mapOption(node, slice) : linesOption(node, slice),
@@ -80,6 +80,6 @@ function setUpLandscape() {
   const landscapes = slices.slice(1);
   const steps = (s) => `${percent(s.rising_share, 2)} are slower and ${percent(s.flat_share, 2)} no faster in “${s.title}”`;
   byId("landscape-reading").textContent =
-    `Around #1 (framed), only ${slices[0].row_decision} and ${slices[0].column_decision} vary. MACs fall smoothly with smaller numbers; latency is a staircase, because channels that do not fill the accelerator's lanes cost as much as those that do. ` +
+    `Around ${nameOf(winner)} (framed), only ${slices[0].row_decision} and ${slices[0].column_decision} vary. MACs fall smoothly with smaller numbers; latency is a staircase, because channels that do not fill the accelerator's lanes cost as much as those that do. ` +
     (landscapes.length > 0 ? `Of the steps to a neighbour with fewer MACs, ${listed(landscapes.map(steps))}.` : "Without an accelerator there is no latency to compare with.");
 }

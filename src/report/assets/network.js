@@ -25,7 +25,7 @@ function layered(explanation) {
   const by_id = new Map([[-1, nodes[0]]]), edges = [];
   const add = (id, inputs, label, part) => {
     const sources = inputs.filter((i) => by_id.has(i));
-    const node = {id, label, part, layer: 1 + Math.max(0, ...sources.map((i) => by_id.get(i).layer)), sources};
+    const node = {id, label, part, layer: 1 + largest(sources.map((i) => by_id.get(i).layer), 0), sources};
     nodes.push(node);
     by_id.set(id, node);
     for (const from of sources) edges.push({from, to: id});
@@ -40,7 +40,7 @@ function layered(explanation) {
     layer.sort((a, b) => wish(a) - wish(b) || a.id - b.id);
     layer.forEach((node, i) => { node.x = i - (layer.length - 1) / 2; });
   }
-  return {nodes, by_id, edges, layers: layers.length, across: Math.max(1, ...layers.map((l) => l.length))};
+  return {nodes, by_id, edges, layers: layers.length, across: largest(layers.map((l) => l.length), 1)};
 }
 
 // Draws into `box`, which scrolls; the chart is registered as `id`.
@@ -50,7 +50,7 @@ function drawNetwork(box, id, network, zoom) {
   const width = 184 * zoom, height = 38 * zoom, dx = 200 * zoom, dy = 58 * zoom;
   const bulge = (edge) => (92 + 12 + 7 * Math.min(graph.by_id.get(edge.to).layer - graph.by_id.get(edge.from).layer - 1, 6)) * zoom;
   const skips = graph.edges.filter((e) => graph.by_id.get(e.to).layer - graph.by_id.get(e.from).layer > 1);
-  const side = Math.max(0, ...skips.map((e) => bulge(e) - 92 * zoom));
+  const side = largest(skips.map((e) => bulge(e) - 92 * zoom), 0);
   const inner_w = Math.max((graph.across - 1) * dx, 1), inner_h = Math.max((graph.layers - 1) * dy, 1);
   const pad_x = width / 2 + 10, pad_y = height / 2 + 8;
   const canvas = element("div", {id, class: "drawing", style: `width:${Math.ceil(inner_w + 2 * pad_x + side)}px;height:${Math.ceil(inner_h + 2 * pad_y)}px`});
@@ -221,6 +221,5 @@ function setUpNetwork() {
     event.preventDefault();
     zoomDrawing(drawing_zoom * (event.deltaY < 0 ? 1.12 : 1 / 1.12));
   }, {passive: false});
-  const best = winner();
-  showInside(best && best.explanation.subgraphs.length > 0 ? best : with_parts[0]);
+  showInside(winner?.explanation.subgraphs.length > 0 ? winner : with_parts[0]);
 }

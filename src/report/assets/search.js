@@ -32,12 +32,13 @@ function setUpConvergence() {
   byId("convergence-plots").append(...wanted.map(([id]) => panel(id)));
   for (const [id, name, values] of wanted)
     plot(id, (node) => lineOption(node, name, ...values(theme())), `${name} over the evaluations`);
-  const half = steps.find((s) => s.hypervolume_share >= 0.9), last = steps.at(-1);
   byId("convergence-reading").textContent =
     (steps.length > 0 ? "First the best score found so far, then how much of what the final front dominates was dominated by then. " : "") +
     (wanted.some(([id]) => id === "archive-plot") ? "Networks on the front are counted as the front stood at the time. " : "") +
     "A line that has long been flat says that more evaluations would have found little more." +
-    (half && last ? ` Here 90${thin}% of the final area were reached after ${grouped(half.evaluated)} of ${times(last.evaluated, "evaluation")}.` : "");
+    (isNumber(report.reached_90) && isNumber(report.reached_full)
+      ? ` Here 90${thin}% of the final area were reached after ${grouped(report.reached_90)} of ` +
+        `${times(report.evaluated, "evaluation")}, and all of it after ${grouped(report.reached_full)}.` : "");
 }
 
 function importanceOption(node) {
@@ -73,14 +74,14 @@ function setUpRejections() {
   const items = report.rejections, total = items.reduce((sum, r) => sum + r.count, 0);
   if (total === 0) return leaveOut("rejections", report.proposed === 0 ? "Nothing was proposed." : "Nothing was rejected: every proposed network met the budget and could be built.");
   const metric_of = {latency: "latency_ms", memory: "peak_memory_bytes", params: "params", parameters: "params", macs: "macs", MACs: "macs"};
-  const smallest = (r) => !isNumber(r.smallest) ? none : (metrics[metric_of[r.reason]]?.text ?? significant)(r.smallest);
-  const most = Math.max(...items.map((r) => r.count));
+  const smallestSeen = (r) => !isNumber(r.smallest) ? none : (metrics[metric_of[r.reason]]?.text ?? significant)(r.smallest);
+  const most = largest(items.map((r) => r.count));
   byId("rejection-table").append(table([
     {title: "reason", value: (r) => r.reason},
     {title: "networks", numeric: true, value: (r) => grouped(r.count)},
     {title: "", value: (r) => element("span", {class: "meter"}, element("span", {style: `width:${(100 * r.count / most).toFixed(1)}%`}))},
     {title: "share", numeric: true, value: (r) => percent(r.count / total, 2)},
-    {title: "smallest seen", numeric: true, value: smallest},
+    {title: "smallest seen", numeric: true, value: smallestSeen},
   ], items, "Rejected networks by reason"));
   byId("rejection-reading").textContent =
     `${times(total, "network")} of ${grouped(report.proposed)} proposed were turned away before they cost a score` +

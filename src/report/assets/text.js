@@ -5,6 +5,10 @@ const none = "–";
 const minus = "\u2212";
 const thin = "\u202f";
 
+// Not Math.max(...values): a call takes some ten thousands of arguments, and runs are longer.
+const largest = (values, least = -Infinity) => values.reduce((a, b) => Math.max(a, b), least);
+const smallest = (values, most = Infinity) => values.reduce((a, b) => Math.min(a, b), most);
+
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
 // `digits` significant ones, without an exponent.
