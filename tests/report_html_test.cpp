@@ -115,6 +115,48 @@ TEST_CASE("the page embeds the JSON, whatever it holds") {
   CHECK(to_html(report) == html);
 }
 
+TEST_CASE("a page is small, whatever its candidates hold") {
+  RunReport report = sample_report({.candidates = 500});
+  SUBCASE("thirty scores") {
+    for (int i = 2; i < 30; ++i) report.scores.push_back(fmt::format("score{}", i));
+    for (ReportCandidate& c : report.candidates)
+      if (!c.scores.empty())
+        for (int i = 2; i < 30; ++i) c.scores.push_back(std::sin(i * c.rank_score) * 123.4567);
+  }
+  SUBCASE("two hundred decisions") {
+    for (int i = static_cast<int>(report.decisions.size()); i < 200; ++i)
+      report.decisions.push_back({fmt::format("decision{}", i), {"0", "1", "2"}});
+    for (ReportCandidate& c : report.candidates) c.choices.resize(200, 2);
+  }
+  SUBCASE("more than a plot can show") {}
+  const std::vector<ReportCandidate> some = report.candidates;
+  for (int copy = 1; copy < 60; ++copy) {
+    for (ReportCandidate c : some) {
+      c.evaluation += copy * 500;
+      c.rank_score -= 0.01 * copy;
+      report.candidates.push_back(c);
+    }
+  }
+  const std::string html = to_html(report);
+  CHECK(html.size() <= 3'000'000);
+  CHECK(html.size() > 2'900'000);  // not for want of trying
+  const Json data = Json::parse(embedded(html)), &evaluations = data["candidates"]["evaluation"];
+  CHECK(data["candidates"]["count"] == evaluations.size());
+  CHECK(std::ranges::is_sorted(evaluations));
+  const auto held = [&](std::int64_t evaluation) {
+    return std::ranges::binary_search(evaluations, Json(evaluation));
+  };
+  CHECK(std::ranges::all_of(report.front, held));
+  for (const ReportNetwork& network : report.shortlist) CHECK(held(network.candidate.evaluation));
+  // Evenly: half of them lie in the run's first half.
+  const auto middle = std::ranges::lower_bound(evaluations, Json(15000)) - evaluations.begin();
+  CHECK(static_cast<double>(middle) / static_cast<double>(evaluations.size()) ==
+        doctest::Approx(0.5).epsilon(0.05));
+  CHECK(std::string(data["notes"].back()).find(fmt::format("holds {} of 30000", evaluations.size())) !=
+        std::string::npos);
+  CHECK(Json::parse(to_json(report))["candidates"]["count"] == 30'000);
+}
+
 TEST_CASE("the page refers to nothing outside of it") {
   std::string html = to_html(RunReport{});
   // The charts' library knows of pictures and gradients; what it asks for is seen in the browser.
@@ -125,5 +167,17 @@ TEST_CASE("the page refers to nothing outside of it") {
   CHECK(html.find("@import") == std::string::npos);
   CHECK(html.find("url(") == std::string::npos);
   CHECK(html.find("default-src 'none'") != std::string::npos);
-  CHECK(html.find("Apache License") != std::string::npos);
+}
+
+TEST_CASE("the licences of what the page contains travel with it, in a comment") {
+  const std::string html = to_html(RunReport{});
+  const std::size_t library = html.find("<script nonce"), end = html.rfind("-->", library);
+  const std::size_t begin = html.rfind("<!--", end) + 4;
+  REQUIRE(begin < end);
+  const std::string comment = html.substr(begin, end - begin);
+  CHECK(comment.find("--") == std::string::npos);  // ends a comment
+  for (const char* text : {"developed at\nThe Apache Software Foundation", "Apache License\n",
+                           "Copyright 2010-2016 Mike Bostock", "Copyright (c) 2017, Baidu Inc.",
+                           "Copyright (c) Microsoft Corporation"})
+    CHECK_MESSAGE(comment.find(text) != std::string::npos, text);
 }

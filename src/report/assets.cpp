@@ -27,6 +27,7 @@ asm(".pushsection .rodata\n"
     ASSET_FILE("main.js")
     END_ASSET("assay_page_script")
     BEGIN_ASSET("assay_charts_library") ASSET_FILE("echarts.min.js") END_ASSET("assay_charts_library")
+    BEGIN_ASSET("assay_charts_licences") ASSET_FILE("LICENSE.echarts") END_ASSET("assay_charts_licences")
     ".popsection\n");
 // clang-format on
 
@@ -35,6 +36,7 @@ extern const char assay_page_template_begin[], assay_page_template_end[];
 extern const char assay_page_style_begin[], assay_page_style_end[];
 extern const char assay_page_script_begin[], assay_page_script_end[];
 extern const char assay_charts_library_begin[], assay_charts_library_end[];
+extern const char assay_charts_licences_begin[], assay_charts_licences_end[];
 }
 
 namespace assay {
@@ -50,6 +52,9 @@ std::string_view page_script() {
 }
 std::string_view charts_library() {
   return {assay_charts_library_begin, assay_charts_library_end};
+}
+std::string_view charts_licences() {
+  return {assay_charts_licences_begin, assay_charts_licences_end};
 }
 
 }  // namespace assay

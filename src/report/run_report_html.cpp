@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -58,21 +59,68 @@ std::string filled(std::string_view text, const std::array<Place, N>& places) {
   return out += text;
 }
 
+// A page opens at once and passes as an attachment. Its size is that of its candidates: of ten thousand with
+// two scores 1.3 MB, with thirty 4 MB.
+constexpr std::size_t most_bytes = 3'000'000;
+constexpr std::size_t most_candidates = 20'000;  // however small they are
+
+// The report with `kept` of the candidates at even distances, beside those of the front and the shortlist.
+RunReport thinned(const RunReport& report, std::size_t kept) {
+  std::unordered_set<std::int64_t> always(report.front.begin(), report.front.end());
+  for (const ReportNetwork& network : report.shortlist) always.insert(network.candidate.evaluation);
+  std::size_t others = 0, place = 0;
+  for (const ReportCandidate& candidate : report.candidates) others += !always.contains(candidate.evaluation);
+  if (kept >= others) return report;
+
+  RunReport page = report;
+  std::erase_if(page.candidates, [&](const ReportCandidate& candidate) {
+    if (always.contains(candidate.evaluation)) return false;
+    ++place;
+    return place * kept / others == (place - 1) * kept / others;
+  });
+  page.notes.push_back(
+      fmt::format("The page holds {} of {} candidates, so that it stays below {} MB; --format json writes "
+                  "all of them.",
+                  page.candidates.size(), report.candidates.size(), most_bytes / 1'000'000));
+  return page;
+}
+
+// The page's data in about `most` bytes, where front and shortlist need no more by themselves.
+std::string page_data(const RunReport& report, std::size_t most) {
+  const auto data_of = [&](std::size_t kept) { return script_data(to_json(thinned(report, kept))); };
+  std::size_t kept = std::min(report.candidates.size(), most_candidates);
+  std::string data = data_of(kept);
+  if (data.size() <= most) return data;
+  // Size grows with the number almost evenly: the share that fits, and a little less.
+  const std::size_t fixed = data_of(0).size();
+  while (data.size() > most && kept > 0) {
+    const double share =
+        fixed < most ? static_cast<double>(most - fixed) / static_cast<double>(data.size() - fixed) : 0;
+    kept = static_cast<std::size_t>(0.98 * share * static_cast<double>(kept));
+    data = data_of(kept);
+  }
+  return data;
+}
+
 }  // namespace
 
 std::string to_html(const RunReport& report) {
-  const std::string data = script_data(to_json(report));
   const std::string title = xml_text(
       report.accelerator_name.empty() ? report.space_name
                                       : fmt::format("{} on {}", report.space_name, report.accelerator_name));
-  // Only the page's own scripts run: what a name in the data would smuggle in cannot know the data's hash.
-  const std::string nonce = fmt::format("{:016x}", hash_text(data));
-  return filled<6>(page_template(), {Place{"title", title},
-                                     {"nonce", nonce},
-                                     {"style", page_style()},
-                                     {"charts", charts_library()},
-                                     {"script", page_script()},
-                                     {"data", data}});
+  const auto page = [&](std::string_view data) {
+    // Only the page's own scripts run: what a name in the data would smuggle in cannot know the data's hash.
+    const std::string nonce = fmt::format("{:016x}", hash_text(data));
+    return filled<7>(page_template(), {Place{"title", title},
+                                       {"nonce", nonce},
+                                       {"style", page_style()},
+                                       {"licences", charts_licences()},
+                                       {"charts", charts_library()},
+                                       {"script", page_script()},
+                                       {"data", data}});
+  };
+  const std::size_t without_data = std::min(page("").size(), most_bytes);
+  return page(page_data(report, most_bytes - without_data));
 }
 
 }  // namespace assay
