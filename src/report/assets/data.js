@@ -20,7 +20,8 @@ const nameOf = (network) => network.position > 0 ? "#" + network.position : "bas
 // What candidates are measured in.
 const metrics = {
   latency_ms: {title: "latency", unit: "ms", text: milliseconds, less: "less time", more: "more time"},
-  peak_memory_bytes: {title: "peak memory", unit: "bytes", text: bytes, less: "less memory", more: "more memory"},
+  peak_memory_bytes:
+      {title: "peak memory", unit: "bytes", text: bytes, less: "less memory", more: "more memory"},
   params: {title: "parameters", unit: "", text: compact, less: "fewer parameters", more: "more parameters"},
   macs: {title: "MACs", unit: "", text: compact, less: "fewer MACs", more: "more MACs"},
 };
@@ -31,12 +32,18 @@ const budget_words = {
   params: (limit) => `with at most ${roundCompact(limit)} parameters`,
   macs: (limit) => `with at most ${roundCompact(limit)} MACs`,
 };
-const budgets = Object.keys(budget_words).filter((metric) => metric in report.budgets).map((metric) => [metric, report.budgets[metric]]);
-const budget_text = listed(budgets.map(([metric, limit]) =>
-budget_words[metric](limit)));
+const budgets = Object.keys(budget_words)
+                    .filter((metric) => metric in report.budgets)
+                    .map((metric) => [metric, report.budgets[metric]]);
+const budget_text = listed(budgets.map(([metric, limit]) => budget_words[metric](limit)));
 
 // A limit, which is round where a measured value is not.
-const limit_texts = {latency_ms: (v) => plain(v) + thin + "ms", peak_memory_bytes: (v) => bytes(v, plain), params: roundCompact, macs: roundCompact};
+const limit_texts = {
+  latency_ms: (v) => plain(v) + thin + "ms",
+  peak_memory_bytes: (v) => bytes(v, plain),
+  params: roundCompact,
+  macs: roundCompact
+};
 const limitText = (metric, limit) => (limit_texts[metric] ?? plain)(limit);
 
 function choicesOf(row) {
@@ -46,22 +53,25 @@ function choicesOf(row) {
 
 function candidateOf(row) {
   const candidate = {choices: choicesOf(row), scores: report.scores.map((name) => columns.scores[name][row])};
-  for (const key of ["evaluation", "rank_score", "latency_ms", "latency_low_ms", "latency_high_ms",
-                     "peak_memory_bytes", "params", "macs", "status", "seconds"])
+  for (const key
+           of ["evaluation", "rank_score", "latency_ms", "latency_low_ms", "latency_high_ms",
+               "peak_memory_bytes", "params", "macs", "status", "seconds"])
     candidate[key] = columns[key][row];
   candidate.extrapolated = columns.extrapolated[row] === 1;
   return candidate;
 }
 
 function textOf(candidate) {
-  return report.decisions.map((decision, i) =>
-    `${decision.name}=${decision.options[candidate.choices[i]] ?? "?"}`).join(" ");
+  return report.decisions
+      .map((decision, i) => `${decision.name}=${decision.options[candidate.choices[i]] ?? "?"}`)
+      .join(" ");
 }
 
 // "assay explain --run ... --number 1"
 function command(name, candidate, more = "") {
   const network = network_of.get(candidate.evaluation);
-  const which = network && network.position > 0 ? `--number ${network.position}` : `--evaluation ${candidate.evaluation}`;
+  const which = network && network.position > 0 ? `--number ${network.position}`
+                                                : `--evaluation ${candidate.evaluation}`;
   return `assay ${name} --run ${shell(report.journal)} ${which}${more}`;
 }
 

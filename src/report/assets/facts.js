@@ -1,37 +1,76 @@
 // What the run was, so that it can be repeated.
 
 function sessionFacts(session, number) {
-  return element("article", {class: "card session"},
-    element("h3", {}, report.sessions.length > 1 ? `Session ${number}` : "Command"),
-    element("div", {class: "command"}, element("code", {}, session.command || "(not recorded)"),
-            session.command ? copyButton("copy", session.command, "Command") : null),
-    definitions([
-      ["started", utc(session.started_utc)], ["took", duration(session.seconds)], ["ended", session.end || (report.state === "running" ? "still running" : "killed")],
-      ["assay", session.assay_version], ["libraries", session.libraries], ["instructions", session.isa], ["processor", session.hardware], ["workers", grouped(session.workers)],
-    ]));
+  return element(
+      "article", {class: "card session"},
+      element("h3", {}, report.sessions.length > 1 ? `Session ${number}` : "Command"),
+      element(
+          "div", {class: "command"}, element("code", {}, session.command || "(not recorded)"),
+          session.command ? copyButton("copy", session.command, "Command") : null),
+      definitions([
+        ["started", utc(session.started_utc)],
+        ["took", duration(session.seconds)],
+        ["ended", session.end || (report.state === "running" ? "still running" : "killed")],
+        ["assay", session.assay_version],
+        ["libraries", session.libraries],
+        ["instructions", session.isa],
+        ["processor", session.hardware],
+        ["workers", grouped(session.workers)],
+      ]));
 }
 
 function settingRows(settings) {
-  if (settings === null || typeof settings !== "object") return settings ? [["settings", String(settings)]] : [];
-  return Object.entries(settings).map(([key, value]) => [key.replaceAll("_", " "),
-    Array.isArray(value) ? value.map((v) => typeof v === "object" ? JSON.stringify(v) : String(v)).join(", ") || none
-    : value !== null && typeof value === "object" ? Object.entries(value).map(([k, v]) => `${k} ${typeof v === "object" ? JSON.stringify(v) : v}`).join(", ") || none : value === null || value === "" ? none : String(value)]);
+  if (settings === null || typeof settings !== "object")
+    return settings ? [["settings", String(settings)]] : [];
+  return Object.entries(settings).map(
+      ([key, value]) =>
+          [key.replaceAll("_", " "),
+           Array.isArray(value)
+               ? value.map((v) => typeof v === "object" ? JSON.stringify(v) : String(v)).join(", ") || none
+               : value !== null && typeof value === "object"
+               ? Object.entries(value)
+                       .map(([k, v]) => `${k} ${typeof v === "object" ? JSON.stringify(v) : v}`)
+                       .join(", ") ||
+                   none
+               : value === null || value === "" ? none
+                                                : String(value)]);
 }
 
 function showFacts() {
   const limits = budgets.map(([metric, limit]) => `${metrics[metric].title} ≤ ${limitText(metric, limit)}`);
   const part = (count, what) => count > 0 ? `, of them ${grouped(count)} ${what}` : "";
-  byId("run-facts").append(...[
-    definitions([
-      ["state", report.state + (report.state_note ? `: ${report.state_note}` : "")], ["journal", report.journal], ["created", utc(report.created_utc)], ["seed", report.seed_text],
-      ["space", `${report.space_name}, ${report.space_fingerprint}`],
-      ["accelerator", report.accelerator_name ? `${report.accelerator_name}, ${report.accelerator_fingerprint}` : "none"],
-      ["budgets", limits.length > 0 ? listed(limits) : "none"], ["scores", listed(report.scores)],
-      ["proposed", grouped(report.proposed) + part(report.duplicates, "seen before")], ["evaluated", grouped(report.evaluated) + part(report.failed, "failed")],
-    ]),
-    ...report.sessions.map((session, i) => sessionFacts(session, i + 1)),
-    settingRows(report.settings).length > 0 ? element("details", {open: true}, element("summary", {}, "Settings"), definitions(settingRows(report.settings))) : null,
-    report.notes.length > 0 ? element("div", {}, element("h3", {}, "Notes"), element("ul", {class: "notes"}, report.notes.map((note) => element("li", {}, note)))) : null,
-    element("p", {class: "reading"}, "Fingerprints are of the contents: two runs with equal ones, equal settings and the same seed give the same bytes, whatever the number of workers."),
+  byId("run-facts")
+      .append(
+          ...[definitions([
+                ["state", report.state + (report.state_note ? `: ${report.state_note}` : "")],
+                ["journal", report.journal],
+                ["created", utc(report.created_utc)],
+                ["seed", report.seed_text],
+                ["space", `${report.space_name}, ${report.space_fingerprint}`],
+                [
+                  "accelerator",
+                  report.accelerator_name ? `${report.accelerator_name}, ${report.accelerator_fingerprint}`
+                                          : "none"
+                ],
+                ["budgets", limits.length > 0 ? listed(limits) : "none"],
+                ["scores", listed(report.scores)],
+                ["proposed", grouped(report.proposed) + part(report.duplicates, "seen before")],
+                ["evaluated", grouped(report.evaluated) + part(report.failed, "failed")],
+              ]),
+              ...report.sessions.map((session, i) => sessionFacts(session, i + 1)),
+              settingRows(report.settings).length > 0
+                  ? element(
+                        "details", {open: true}, element("summary", {}, "Settings"),
+                        definitions(settingRows(report.settings)))
+                  : null,
+              report.notes.length > 0
+                  ? element(
+                        "div", {}, element("h3", {}, "Notes"),
+                        element("ul", {class: "notes"}, report.notes.map((note) => element("li", {}, note))))
+                  : null,
+              element(
+                  "p", {class: "reading"},
+                  "Fingerprints are of the contents: two runs with equal ones, equal settings and " +
+                      "the same seed give the same bytes, whatever the number of workers."),
   ].filter(Boolean));
 }

@@ -16,8 +16,8 @@ function significant(value, digits = 3) {
   if (!isNumber(value)) return none;
   if (value === 0) return "0";
   const size = Math.floor(Math.log10(Math.abs(value)));
-  const text = size >= digits - 1 ? Math.round(value).toString()
-                                  : value.toFixed(Math.min(digits - 1 - size, 12));
+  const text =
+      size >= digits - 1 ? Math.round(value).toString() : value.toFixed(Math.min(digits - 1 - size, 12));
   return text.replace("-", minus);
 }
 
@@ -60,17 +60,20 @@ function duration(seconds) {
 
 const percent = (share, digits = 3) => isNumber(share) ? significant(100 * share, digits) + thin + "%" : none;
 // Of two values: 15.6 %, 109 %, without its sign.
-const changeText = (part) => (Math.abs(part) < 0.9995 ? (100 * Math.abs(part)).toFixed(1) : significant(100 * Math.abs(part))) + thin + "%";
+const changeText = (part) =>
+    (Math.abs(part) < 0.9995 ? (100 * Math.abs(part)).toFixed(1) : significant(100 * Math.abs(part))) + thin +
+    "%";
 const accuracy = (share) => isNumber(share) ? (100 * share).toFixed(1) + thin + "%" : none;
 const score = (value) => isNumber(value) ? value.toFixed(3).replace("-", minus) : none;
 // Of one score: they have all sizes, from shares to numbers of operations.
 const rawScore = (value) => isNumber(value) && Math.abs(value) >= 1000 ? compact(value) : plain(value);
-const times = (count, singular, plural = singular + "s") => `${grouped(count)} ${count === 1 ? singular : plural}`;
+const times = (count, singular, plural = singular + "s") =>
+    `${grouped(count)} ${count === 1 ? singular : plural}`;
 const utc = (text) => text.replace("T", " ").replace("Z", " UTC");
 
 // "a, b and c"
 const listed = (texts) =>
-  texts.length < 2 ? texts.join("") : texts.slice(0, -1).join(", ") + " and " + texts[texts.length - 1];
+    texts.length < 2 ? texts.join("") : texts.slice(0, -1).join(", ") + " and " + texts[texts.length - 1];
 
 // The end of a name tells more than its beginning: "…block2.expand".
 const shortenedFront = (text, most) => text.length <= most ? text : "…" + text.slice(text.length - most + 1);
@@ -86,8 +89,10 @@ function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? "" : value);
+    if (name.startsWith("on"))
+      node.addEventListener(name.slice(2), value);
+    else
+      node.setAttribute(name, value === true ? "" : value);
   }
   node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return node;
@@ -95,20 +100,32 @@ function element(tag, attributes = {}, ...children) {
 
 // Rows of [label, value]; values are texts or elements.
 function definitions(rows, kind = "") {
-  return element("dl", {class: "definitions " + kind},
-                 rows.filter((row) => row[1] !== "").map(([label, value]) =>
-                   element("div", {}, element("dt", {}, label), element("dd", {}, value))));
+  return element(
+      "dl", {class: "definitions " + kind},
+      rows.filter((row) => row[1] !== "")
+          .map(([label, value]) => element("div", {}, element("dt", {}, label), element("dd", {}, value))));
 }
 
 // columns: {title, value(row), numeric}
 function table(columns, rows, caption) {
-  return element("table", {class: "data"},
-    element("caption", {class: "hidden"}, caption),
-    element("thead", {}, element("tr", {}, columns.map((c) =>
-      element("th", {scope: "col", class: c.numeric ? "number" : null}, c.title)))),
-    element("tbody", {}, rows.map((row) => element("tr", {}, columns.map((c, i) =>
-      element(i === 0 ? "th" : "td", {scope: i === 0 ? "row" : null, class: c.numeric ? "number" : null},
-              c.value(row)))))));
+  return element(
+      "table", {class: "data"}, element("caption", {class: "hidden"}, caption),
+      element(
+          "thead", {},
+          element(
+              "tr", {},
+              columns.map(
+                  (c) => element("th", {scope: "col", class: c.numeric ? "number" : null}, c.title)))),
+      element(
+          "tbody", {},
+          rows.map(
+              (row) => element(
+                  "tr", {},
+                  columns.map(
+                      (c, i) => element(
+                          i === 0 ? "th" : "td",
+                          {scope: i === 0 ? "row" : null, class: c.numeric ? "number" : null},
+                          c.value(row)))))));
 }
 
 async function copy(text, what) {
@@ -129,8 +146,8 @@ async function copy(text, what) {
   setTimeout(() => toast.classList.remove("shown"), 1600);
 }
 
-const copyButton = (label, text, what) =>
-  element("button", {type: "button", class: "copy", title: text, onclick: () => copy(text, what ?? label)}, label);
+const copyButton = (label, text, what) => element(
+    "button", {type: "button", class: "copy", title: text, onclick: () => copy(text, what ?? label)}, label);
 
 // A section without data keeps its heading and says why it is empty.
 function leaveOut(section, why) {

@@ -7,21 +7,53 @@ function networkColor(network) {
   const t = theme(), colors = [t.blue, t.green, t.pink, t.amber, t.sky, t.muted];
   return network === baseline ? t.orange : colors[(network.position - 1) % colors.length];
 }
-const networkMark = (network) => network === baseline ? "diamond" : marks[(network.position - 1) % marks.length];
+const networkMark = (network) =>
+    network === baseline ? "diamond" : marks[(network.position - 1) % marks.length];
 
 function accuracyOption(node) {
   const t = theme();
   const points = trained_networks.filter((n) => trained(n) && isNumber(n.candidate.rank_score));
   return {
     grid: {left: 62, right: 46, top: 34, bottom: 48},
-    title: {text: "test accuracy against rank score", left: 0, top: 2, textStyle: {color: t.ink, fontSize: 13, fontWeight: 600}},
-    tooltip: tooltip((p) => { const n = network_of.get(p.value[2]);
-      return tip(nameOf(n), [["test accuracy", accuracy(n.training.test_accuracy)], ["rank score", score(n.candidate.rank_score)], ["latency", milliseconds(n.candidate.latency_ms)], ["training", duration(n.training.seconds)]]); }),
-    xAxis: axis("rank score", {type: "value", scale: true, boundaryGap: ["6%", "6%"], axisLabel: {color: t.muted, hideOverlap: true, formatter: plain}}),
-    yAxis: axis("", {type: "value", scale: true, boundaryGap: ["8%", "8%"], splitNumber: 4, axisLabel: {color: t.muted, formatter: roundPercent}}),
-    series: [{type: "scatter", symbolSize: 13, clip: false,
-      data: points.map((n) => ({value: [n.candidate.rank_score, n.training.test_accuracy, n.candidate.evaluation], symbol: networkMark(n), itemStyle: {color: networkColor(n), opacity: 1}})),
-      label: {show: true, position: "right", color: t.ink, fontSize: 12, formatter: (p) => nameOf(network_of.get(p.value[2]))}, labelLayout: {moveOverlap: "shiftY"}}],
+    title: titleOf("test accuracy against rank score"),
+    tooltip: tooltip((p) => {
+      const n = network_of.get(p.value[2]);
+      return tip(nameOf(n), [
+        ["test accuracy", accuracy(n.training.test_accuracy)], ["rank score", score(n.candidate.rank_score)],
+        ["latency", milliseconds(n.candidate.latency_ms)], ["training", duration(n.training.seconds)]
+      ]);
+    }),
+    xAxis: axis("rank score", {
+      type: "value",
+      scale: true,
+      boundaryGap: ["6%", "6%"],
+      axisLabel: {color: t.muted, hideOverlap: true, formatter: plain}
+    }),
+    yAxis: axis("", {
+      type: "value",
+      scale: true,
+      boundaryGap: ["8%", "8%"],
+      splitNumber: 4,
+      axisLabel: {color: t.muted, formatter: roundPercent}
+    }),
+    series: [{
+      type: "scatter",
+      symbolSize: 13,
+      clip: false,
+      data: points.map((n) => ({
+                         value: [n.candidate.rank_score, n.training.test_accuracy, n.candidate.evaluation],
+                         symbol: networkMark(n),
+                         itemStyle: {color: networkColor(n), opacity: 1}
+                       })),
+      label: {
+        show: true,
+        position: "right",
+        color: t.ink,
+        fontSize: 12,
+        formatter: (p) => nameOf(network_of.get(p.value[2]))
+      },
+      labelLayout: {moveOverlap: "shiftY"}
+    }],
   };
 }
 
@@ -31,30 +63,64 @@ function curvesOption(node) {
   const key = by_accuracy ? "test_accuracy" : "train_loss";
   return {
     grid: {left: 62, right: 18, top: 34, bottom: 76},
-    title: {text: by_accuracy ? "test accuracy by epoch" : "training loss by epoch", left: 0, top: 2, textStyle: {color: t.ink, fontSize: 13, fontWeight: 600}},
-    legend: {type: "scroll", bottom: 0, textStyle: {color: t.muted, fontSize: 12}, pageIconSize: 11, pageTextStyle: {color: t.muted}},
-    tooltip: tooltip((p) => { const epoch = with_curve[p.seriesIndex].training.epochs[p.dataIndex];
-      return tip(`${nameOf(with_curve[p.seriesIndex])}, epoch ${epoch.epoch + 1}`, [["test accuracy", accuracy(epoch.test_accuracy)], ["training loss", significant(epoch.train_loss)], ["after", duration(epoch.seconds)]]); }),
-    xAxis: axis("epochs of training", {type: "value", minInterval: 1, scale: true, nameGap: 26, splitLine: {show: false}}),
-    yAxis: axis("", {type: "value", scale: true, splitNumber: 4, axisLabel: {color: t.muted, formatter: by_accuracy ? roundPercent : plain}}),
-    series: with_curve.map((n) => ({name: nameOf(n), type: "line", symbol: networkMark(n), symbolSize: 7,
-      data: n.training.epochs.map((e) => [e.epoch + 1, isNumber(e[key]) ? e[key] : null]),
-      lineStyle: {color: networkColor(n), width: 2, type: n === baseline ? "dashed" : "solid"}, itemStyle: {color: networkColor(n)}})),
+    title: titleOf(by_accuracy ? "test accuracy by epoch" : "training loss by epoch"),
+    legend: {
+      type: "scroll",
+      bottom: 0,
+      textStyle: smallText(),
+      pageIconSize: 11,
+      pageTextStyle: {color: t.muted}
+    },
+    tooltip: tooltip((p) => {
+      const epoch = with_curve[p.seriesIndex].training.epochs[p.dataIndex];
+      return tip(`${nameOf(with_curve[p.seriesIndex])}, epoch ${epoch.epoch + 1}`, [
+        ["test accuracy", accuracy(epoch.test_accuracy)], ["training loss", significant(epoch.train_loss)],
+        ["after", duration(epoch.seconds)]
+      ]);
+    }),
+    xAxis: axis(
+        "epochs of training",
+        {type: "value", minInterval: 1, scale: true, nameGap: 26, splitLine: {show: false}}),
+    yAxis: axis("", {
+      type: "value",
+      scale: true,
+      splitNumber: 4,
+      axisLabel: {color: t.muted, formatter: by_accuracy ? roundPercent : plain}
+    }),
+    series: with_curve.map(
+        (n) => ({
+          name: nameOf(n),
+          type: "line",
+          symbol: networkMark(n),
+          symbolSize: 7,
+          data: n.training.epochs.map((e) => [e.epoch + 1, isNumber(e[key]) ? e[key] : null]),
+          lineStyle: {color: networkColor(n), width: 2, type: n === baseline ? "dashed" : "solid"},
+          itemStyle: {color: networkColor(n)}
+        })),
   };
 }
 
 function setUpTraining() {
-  if (trained_networks.length === 0) return leaveOut("training", "No network of this run has been trained: add --train DATASET to the search.");
+  if (trained_networks.length === 0)
+    return leaveOut(
+        "training", "No network of this run has been trained: add --train DATASET to the search.");
   const panel = (id) => element("div", {class: "plot", id});
   const has_points = trained_networks.some((n) => trained(n) && isNumber(n.candidate.rank_score));
   const has_curves = trained_networks.some((n) => n.training.epochs.length > 0);
-  byId("training-plots").append(...(has_points ? [panel("accuracy-plot")] : []), ...(has_curves ? [panel("curves-plot")] : []));
-  if (has_points) plot("accuracy-plot", accuracyOption, "Test accuracy against rank score", {click: (p) => openNetwork(network_of.get(p.value[2]).candidate)});
+  byId("training-plots")
+      .append(...(has_points ? [panel("accuracy-plot")] : []), ...(has_curves ? [panel("curves-plot")] : []));
+  if (has_points)
+    plot(
+        "accuracy-plot", accuracyOption, "Test accuracy against rank score",
+        {click: (p) => openNetwork(network_of.get(p.value[2]).candidate)});
   if (has_curves) plot("curves-plot", curvesOption, "Test accuracy by epoch");
   const broken = trained_networks.filter((n) => n.training.status !== "");
   const recipes = [...new Set(trained_networks.map((n) => n.training.recipe))];
   byId("training-reading").textContent =
-    (has_points ? "Where the score is right, accuracy rises with it. " : "") +
-    (has_curves ? "Curves that still rise at their end would gain from more epochs. " : "") +
-    `Trained on ${listed(recipes)}.` + (broken.length > 0 ? ` Not trained to the end: ${listed(broken.map((n) => `${nameOf(n)} (${n.training.status})`))}.` : "");
+      (has_points ? "Where the score is right, accuracy rises with it. " : "") +
+      (has_curves ? "Curves that still rise at their end would gain from more epochs. " : "") +
+      `Trained on ${listed(recipes)}.` +
+      (broken.length > 0
+           ? ` Not trained to the end: ${listed(broken.map((n) => `${nameOf(n)} (${n.training.status})`))}.`
+           : "");
 }
