@@ -2,6 +2,7 @@
 #include "cli_fault_run.hpp"
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 
 using namespace cli_test;
 
@@ -36,6 +37,14 @@ struct Refusals {
     CHECK_FALSE(fs::exists(folder / (path + ".lock")));
   }
 };
+
+void execute(const std::string& path, const std::string& sql) {
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+  const int code = sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr);
+  sqlite3_close(database);
+  REQUIRE(code == SQLITE_OK);
+}
 
 }  // namespace
 
@@ -104,4 +113,31 @@ TEST_CASE("journals that are broken, foreign or newer than the program") {
   const Outcome outcome = shell(test.folder, test.search("whole --resume"));
   INFO(outcome.err);
   CHECK(outcome.exit_code == 0);
+}
+
+TEST_CASE("journals whose tables do not go together") {
+  const Refusals test;
+  const std::string accelerator = "--accelerator '" + accelerator_file("edge_npu_16.toml") + "' ";
+  REQUIRE(shell(test.folder, "assay search space.toml " + accelerator +
+                                 "--scores params,depth --evaluations 40 --quiet --run whole --out found.csv")
+              .exit_code == 0);
+  const std::string whole = test.folder.read("whole");
+  const auto damaged = [&](const std::string& sql) {
+    CAPTURE(sql);
+    test.folder.write("damaged", whole);
+    execute(test.folder / "damaged", sql);
+    for (const char* command : {"report damaged --out page.html", "report damaged --format json",
+                                "explain damaged:1", "diff damaged:1 damaged:2"})
+      test.refuses("assay " + std::string(command), {"damaged is damaged: "});
+  };
+  damaged("DELETE FROM evaluations");
+  damaged("DELETE FROM evaluations WHERE evaluation >= 20");
+  damaged("DELETE FROM evaluations WHERE evaluation = 20");
+  damaged("UPDATE evaluations SET evaluation = 4000000000 WHERE evaluation = 39");
+  damaged("UPDATE results SET evaluation = 99999999 WHERE kind = 'shortlist' AND position = 0");
+  damaged("UPDATE results SET evaluation = -7 WHERE kind = 'shortlist' AND position = 0");
+  damaged("UPDATE results SET evaluation = -1 WHERE kind = 'shortlist' AND position = 0");
+  damaged("UPDATE evaluations SET score_depth = NULL");
+  damaged("UPDATE evaluations SET score_params = NULL WHERE evaluation = 3");
+  damaged("UPDATE evaluations SET latency_ms = NULL WHERE evaluation % 2 = 0");
 }

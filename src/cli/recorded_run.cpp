@@ -134,7 +134,7 @@ std::int64_t RecordedRun::evaluation_of(const std::string& name) const {
 }
 
 EvaluationRow RecordedRun::row(std::int64_t evaluation) const {
-  if (evaluation < 0) {
+  if (evaluation == -1) {
     if (const auto baseline = journal.baseline()) return baseline->row;
     throw InputError(fmt::format("{}: the run has no baseline.", journal.path()));
   }
@@ -177,6 +177,11 @@ std::vector<double> rank_scores_of(const RecordedRun& run, std::int64_t count,
         if (!std::isnan(values[i])) good.push_back(static_cast<std::int64_t>(i));
       sums.assign(good.size(), 0.0);
     }
+    const auto missing = [&](std::int64_t i) { return std::isnan(values[static_cast<std::size_t>(i)]); };
+    if (std::ranges::any_of(good, missing) ||
+        std::ranges::count_if(values, [](double value) { return !std::isnan(value); }) != std::ssize(good))
+      run.journal.throw_inconsistent(fmt::format("evaluations have some of their scores, but not {}",
+                                                 run.journal.identity().scores.at(k)));
     std::erase_if(values, [](double value) { return std::isnan(value); });
     add_rank_term(ranking.terms[k], ranking.weights.empty() ? 1 : ranking.weights[k], std::move(values),
                   sums);
@@ -196,6 +201,11 @@ RunStanding stand(const RecordedRun& run) {
   });
   std::vector<std::int64_t> good;
   const std::vector<double> ranks = rank_scores_of(run, count, good);
+  for (const std::int64_t evaluation : good) {
+    if (!std::isfinite(standing.costs[static_cast<std::size_t>(evaluation)]))
+      run.journal.throw_inconsistent(
+          fmt::format("evaluation {} has scores, but no {}", evaluation, metric_name(run.front_metric)));
+  }
   standing.rank_scores.assign(standing.costs.size(), std::numeric_limits<double>::quiet_NaN());
   for (std::size_t i = 0; i < good.size(); ++i)
     standing.rank_scores[static_cast<std::size_t>(good[i])] = ranks[i];
@@ -215,7 +225,8 @@ RunStanding stand(const RecordedRun& run) {
     for (const int index : indices) evaluations.push_back(good[static_cast<std::size_t>(index)]);
     return evaluations;
   };
-  const int wanted = recorded.empty() ? SearchSettings{}.shortlist : static_cast<int>(recorded.size());
+  const int wanted = journal.shortlist_size().value_or(recorded.empty() ? SearchSettings{}.shortlist
+                                                                        : static_cast<int>(recorded.size()));
   standing.front = to_evaluations(pareto_front(points));
   standing.shortlist = to_evaluations(choose_shortlist(points, wanted));
   return standing;

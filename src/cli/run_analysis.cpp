@@ -199,7 +199,7 @@ RunReport make_report(const RecordedRun& run, const ReportSettings& settings) {
   }
   if (const auto baseline = run.journal.baseline())
     report.baseline = network(baseline->row, baseline->rank_score, 0);
-  if (settings.analysis && run.space) add_landscape(report, run, settings.landscape);
+  if (settings.analysis && run.space) add_landscape(report, run, standing, settings.landscape);
   report.notes.insert(report.notes.end(), run.notes.begin(), run.notes.end());
   return report;
 }

@@ -48,23 +48,25 @@ Importance cost_importance(const RecordedRun& run) {
   return importance_of(option_counts(*run.space), choices, costs);
 }
 
-Importance score_importance(const RunReport& report, const Space& space) {
-  std::vector<const ReportCandidate*> good;
-  for (const ReportCandidate& candidate : report.candidates)
-    if (std::isfinite(candidate.rank_score)) good.push_back(&candidate);
+// Over evaluations at even distances, whatever the plots show.
+Importance score_importance(const RecordedRun& run, const RunStanding& standing) {
+  std::vector<std::int64_t> good;
+  for (std::size_t i = 0; i < standing.rank_scores.size(); ++i)
+    if (std::isfinite(standing.rank_scores[i])) good.push_back(static_cast<std::int64_t>(i));
   std::vector<std::uint16_t> choices;
   std::vector<double> scores;
   const std::size_t kept = std::min(good.size(), most_scored);
   for (std::size_t k = 0; k < kept; ++k) {
-    const ReportCandidate& candidate = *good[k * good.size() / kept];
-    choices.insert(choices.end(), candidate.choices.begin(), candidate.choices.end());
-    scores.push_back(candidate.rank_score);
+    const std::int64_t evaluation = good[k * good.size() / kept];
+    const EvaluationRow row = run.row(evaluation);
+    choices.insert(choices.end(), row.choices.begin(), row.choices.end());
+    scores.push_back(standing.rank_scores[static_cast<std::size_t>(evaluation)]);
   }
-  return importance_of(option_counts(space), choices, scores);
+  return importance_of(option_counts(*run.space), choices, scores);
 }
 
-std::vector<double> add_importance(RunReport& report, const RecordedRun& run) {
-  const Importance cost = cost_importance(run), score = score_importance(report, *run.space);
+std::vector<double> add_importance(RunReport& report, const RecordedRun& run, const RunStanding& standing) {
+  const Importance cost = cost_importance(run), score = score_importance(run, standing);
   report.importance_latency_r2 = cost.r2;
   report.importance_score_r2 = score.r2;
   for (std::size_t d = 0; d < cost.shares.size(); ++d) {
@@ -136,9 +138,10 @@ void add_curated_slice(RunReport& report, const RecordedRun& run, const Candidat
 
 }  // namespace
 
-void add_landscape(RunReport& report, const RecordedRun& run, const std::vector<std::string>& decisions) {
+void add_landscape(RunReport& report, const RecordedRun& run, const RunStanding& standing,
+                   const std::vector<std::string>& decisions) {
   const Space& space = *run.space;
-  const std::vector<double> importance = add_importance(report, run);
+  const std::vector<double> importance = add_importance(report, run, standing);
   if (report.shortlist.empty()) return;
   const Candidate winner{report.shortlist[0].candidate.choices};
   std::optional<std::pair<std::size_t, std::size_t>> pair;

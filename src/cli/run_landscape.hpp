@@ -11,8 +11,9 @@
 
 namespace assay::cli {
 
-// Adds importances and slices to a report that has its shortlist and candidates. Needs run.space.
+// Adds importances and slices to a report that has its shortlist. Needs run.space.
 // `decisions`: the two of the slices, or none. Throws InputError for decisions that the space does not have.
-void add_landscape(RunReport& report, const RecordedRun& run, const std::vector<std::string>& decisions);
+void add_landscape(RunReport& report, const RecordedRun& run, const RunStanding& standing,
+                   const std::vector<std::string>& decisions);
 
 }  // namespace assay::cli

@@ -52,19 +52,20 @@ void RunSession::end(std::string_view state, std::string_view note) {
   ended_ = true;
 }
 
-void RunSession::fail(const std::string& message) noexcept {
-  if (ended_) return;
+bool RunSession::fail(const std::string& message) noexcept {
+  if (ended_) return true;
   try {
     if (is_new_ && journal_.evaluation_count() == 0) {
       journal_.close();
       std::filesystem::remove(journal_.path());
-      return;
+      return false;
     }
     journal_.end_session("failed: " + message);
     journal_.set_state("failed", message);
   } catch (const std::exception&) {
     // What ended the run may be what keeps the journal from being written; that is what the user is told of.
   }
+  return true;
 }
 
 }  // namespace assay::cli

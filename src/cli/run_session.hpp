@@ -19,8 +19,9 @@ class RunSession {
   void end(std::string_view state, std::string_view note);
   // After an error, which the caller passes on: as much of it as the journal can still take. The journal of a
   // new run without one evaluation is removed: it is nothing to continue, and would only be in the way of the
-  // next try. After end() nothing happens: where only the results cannot be written, the run is what it is.
-  void fail(const std::string& message) noexcept;
+  // next try; false then. After end() nothing happens: where only the results cannot be written, the run is
+  // what it is.
+  [[nodiscard]] bool fail(const std::string& message) noexcept;
 
  private:
   RunJournal& journal_;

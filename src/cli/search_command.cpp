@@ -269,12 +269,14 @@ int run(const Arguments& arguments) {
   if (!output.quiet()) {
     note(fmt::format("{}: {} candidates. Journal: {}", task.space.name(), task.space.size().digits, path));
   }
+  journal.record_shortlist_size(task.settings.shortlist);
   RunSession session(journal, arguments, !resume);
   int exit_code = 0;
   try {
     exit_code = run(task, arguments, output, guard, journal, session);
   } catch (const std::exception& error) {
-    session.fail(error.what());
+    if (!session.fail(error.what()) && !output.quiet())
+      note(fmt::format("Nothing was evaluated, so the journal {} is not kept.", path));
     throw;
   }
   if (report)

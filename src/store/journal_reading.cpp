@@ -1,9 +1,11 @@
 #include "assay/base/error.hpp"
+#include "assay/base/text.hpp"
 
 #include "identity.hpp"
 #include "journal_file.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -15,6 +17,19 @@ std::vector<ResultRow> read_results(SQLite::Database& database, const std::strin
   query.with(kind);
   std::vector<ResultRow> rows;
   while (query.next()) rows.push_back({query.integer(0), query.number(1)});
+  return rows;
+}
+
+// Results among the evaluations.
+std::vector<ResultRow> read_evaluated(SQLite::Database& database, EvaluationTable& evaluations,
+                                      const std::string& kind, const std::string& path) {
+  std::vector<ResultRow> rows = read_results(database, kind);
+  const std::int64_t count = evaluations.count();  // asked behind the rows: a run that goes on has more
+  for (const ResultRow& row : rows) {
+    if (row.evaluation < 0 || row.evaluation >= count)
+      throw_damaged(path,
+                    fmt::format("its {} names evaluation {}, which it does not hold", kind, row.evaluation));
+  }
   return rows;
 }
 
@@ -123,11 +138,28 @@ Rejections RunJournal::rejections() const {
 }
 
 std::vector<ResultRow> RunJournal::front() const {
-  return guarded(path(), [&] { return read_results(*implementation_->database, "front"); });
+  return guarded(path(), [&] {
+    return read_evaluated(*implementation_->database, *implementation_->evaluations, "front", path());
+  });
 }
 
 std::vector<ResultRow> RunJournal::shortlist() const {
-  return guarded(path(), [&] { return read_results(*implementation_->database, "shortlist"); });
+  return guarded(path(), [&] {
+    return read_evaluated(*implementation_->database, *implementation_->evaluations, "shortlist", path());
+  });
+}
+
+void RunJournal::throw_inconsistent(const std::string& what) const {
+  throw_damaged(path(), what);
+}
+
+std::optional<int> RunJournal::shortlist_size() const {
+  return guarded(path(), [&] {
+    const auto size = parse_integer(read_value(*implementation_->database, "shortlist_size"));
+    return size && *size >= 1 && *size <= std::numeric_limits<int>::max()
+               ? std::optional(static_cast<int>(*size))
+               : std::nullopt;
+  });
 }
 
 std::vector<TrainingRow> RunJournal::trainings() const {

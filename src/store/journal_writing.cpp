@@ -72,6 +72,11 @@ void RunJournal::record_results(std::span<const ResultRow> front, std::span<cons
   });
 }
 
+void RunJournal::record_shortlist_size(int size) {
+  Implementation& journal = *implementation_;
+  journal.transaction([&] { write_value(*journal.database, "shortlist_size", std::to_string(size)); });
+}
+
 void RunJournal::record_baseline(const BaselineRow& baseline) {
   Implementation& journal = *implementation_;
   if (baseline.row.evaluation != -1) throw InternalError("The baseline's evaluation has to be -1.");

@@ -116,6 +116,7 @@ RunJournal RunJournal::open_to_read(const std::string& path) {
   auto journal = std::make_unique<Implementation>();
   journal->path = path;
   journal->open();
+  guarded(path, [&] { journal->evaluations->check_complete(); });
   return RunJournal(std::move(journal));
 }
 

@@ -161,13 +161,15 @@ class RunJournal {
                          const Rejections& rejections, std::span<const std::int64_t> front);
   // Final front (by ascending cost) and shortlist (best first); replaces earlier ones.
   void record_results(std::span<const ResultRow> front, std::span<const ResultRow> shortlist);
+  // How many networks the shortlist is to have at the end. Another process may go on with another number.
+  void record_shortlist_size(int size);
   void record_baseline(const BaselineRow& baseline);
   // Once per process, after create or resume.
   void begin_session(const SessionRow& session);
   // How long the session has lasted, and how it ended; every commit_generation keeps the former up to date.
   void end_session(std::string_view end);
-  // How far the run got: "running" (after create and resume), "stopped", "finished", "failed", with a line for
-  // people.
+  // How far the run got: "running" (after create and resume), "stopped", "finished", "failed", with a line
+  // for people.
   void set_state(std::string_view state, std::string_view note);
   // Training goes epoch by epoch; an epoch recorded again replaces the old row.
   void record_epoch(std::int64_t evaluation, const EpochRow& epoch);
@@ -195,12 +197,16 @@ class RunJournal {
   Rejections rejections() const;
   std::vector<ResultRow> front() const;
   std::vector<ResultRow> shortlist() const;
+  // nullopt in journals that were written before it was recorded.
+  std::optional<int> shortlist_size() const;
   std::vector<TrainingRow> trainings() const;
   std::string state() const;
   // state(), but "killed" where that says "running" and nobody has the run open for writing.
   std::string shown_state() const;
   std::string state_note() const;
   std::string created_utc() const;
+  // For those who find that what they have read does not go together. Throws InputError.
+  [[noreturn]] void throw_inconsistent(const std::string& what) const;
 
   // Flushes and leaves a single plain file behind (no -wal beside it). The destructor does the same but
   // cannot report a failure.
