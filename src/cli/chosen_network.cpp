@@ -98,7 +98,8 @@ ChosenNetwork NetworkChooser::operator()(const std::string& name) {
   }
   if (name.find('=') == std::string::npos || !space_) {
     throw InputError(fmt::format(
-        "assay {}: \"{}\" names no network. Give a model file (.onnx, .json), an entry of a run "
+        "assay {}: \"{}\" names no network: it is no file, no entry of a run, no candidate. Give a model "
+        "file (.onnx, .json), an entry of a run "
         "(RUN.journal:3, RUN.journal:e17, RUN.journal:baseline), or a candidate as text with --space "
         "SPACE.toml.",
         arguments_.command_name(), name));

@@ -153,14 +153,15 @@ Command explain_command() {
   return {
       .name = "explain",
       .summary = "what a network is, where its time and memory go, what its scores are made of",
-      .positionals = "SPACE.toml | MODEL.onnx | NETWORK.json | RUN.journal[:N]",
+      .positionals = "SPACE.toml | MODEL.onnx | NETWORK.json | RUN.journal[:N] | N",
       .max_positionals = 1,
       .description =
           "Says in words what a network is and where its parameters, MACs, latency and memory go; then stage "
           "by stage,\n"
           "its decisions, its scores beside those of others, subgraph by subgraph, and its memory step by "
           "step. Entries\n"
-          "of a run (RUN.journal:3 is number 3 of its shortlist, :e17 evaluation 17, :baseline the baseline) "
+          "of a run (RUN.journal:3 is number 3 of its shortlist, :e17 evaluation 17, :baseline the baseline; "
+          "with --run just 3) "
           "need no\n"
           "other file. Without hardware, latencies are left out. CSV holds the subgraphs.",
       .groups = groups,

@@ -2,6 +2,7 @@
 
 #include "assay/store/run_journal.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace assay::cli {
@@ -38,11 +39,21 @@ RunSummary summary_of(const std::string& path) {
 
   std::optional<EvaluationRow> best;
   const std::vector<ResultRow> shortlist = journal.shortlist();
-  const bool ended = run.state == "finished" || run.state == "stopped";
+  const std::vector<TrainingRow> trainings = journal.trainings();
+  // Trained is what the search ended with.
+  const bool ended = run.state == "finished" || run.state == "stopped" || !trainings.empty();
   if (ended && !shortlist.empty()) {
     run.front = static_cast<std::int64_t>(journal.front().size());
-    run.best_rank_score = shortlist.front().rank_score;
-    best = journal.evaluation(shortlist.front().evaluation);
+    ResultRow result = shortlist.front();
+    for (const TrainingRow& training : trainings) {
+      const auto listed = std::ranges::find(shortlist, training.evaluation, &ResultRow::evaluation);
+      const bool better = std::isnan(run.test_accuracy) || training.test_accuracy > run.test_accuracy;
+      if (listed == shortlist.end() || std::isnan(training.test_accuracy) || !better) continue;
+      run.test_accuracy = training.test_accuracy;
+      result = *listed;
+    }
+    run.best_rank_score = result.rank_score;
+    best = journal.evaluation(result.evaluation);
   } else {
     const std::vector<ArchiveRow> archive = journal.archive();
     for (const ArchiveRow& time : archive) run.front += time.before ? 0 : 1;
@@ -53,8 +64,6 @@ RunSummary summary_of(const std::string& path) {
     run.best_macs = best->macs;
   }
 
-  for (const TrainingRow& training : journal.trainings())
-    if (training.evaluation >= 0) run.test_accuracy = std::fmax(run.test_accuracy, training.test_accuracy);
   for (const SessionRow& session : journal.sessions())
     run.seconds = std::isnan(run.seconds) ? session.seconds : run.seconds + session.seconds;
   return run;

@@ -17,11 +17,11 @@ struct RunSummary {
   std::string space, accelerator, created_utc;
   std::int64_t evaluated = 0;
   std::int64_t front = 0;  // networks on it
-  // Of the network with the best rank score, which meets the budget as all evaluated ones do. The rank score
-  // itself stands only where the search has ended.
+  // Of the network with the best rank score, or of the most accurate one once some are trained; all evaluated
+  // ones meet the budget. The rank score itself stands only where the search has ended.
   double best_rank_score = none, best_latency_ms = none;
   std::optional<std::int64_t> best_macs;
-  double test_accuracy = none;  // best of the trained shortlist, 0 .. 1
+  double test_accuracy = none;  // of the same network, 0 .. 1; none: nothing is trained
   double seconds = none;        // of all sessions; none: the journal's format does not say
 };
 

@@ -114,7 +114,8 @@ Command runs_command() {
           "end: continue\n"
           "it with assay search --resume), failed, or unreadable, with the cause in the last column. best "
           "is the network\n"
-          "with the best rank score that meets the run's budgets.",
+          "with the best rank score that meets the run's budgets, or the most accurate one once some are "
+          "trained; its rank score (csv, json) is known once the search has ended.",
       .groups = {output_options()},
       .example = "  assay runs\n  assay runs runs elsewhere/wide.journal --format json",
       .run = run};
