@@ -28,6 +28,13 @@ const Presentation& presentation(Metric metric) {
   return all[static_cast<std::size_t>(metric)];
 }
 
+// To six significant digits, so that a limit of the number shown is met.
+double rounded_up(double value) {
+  if (value <= 0) return value;
+  const double scale = std::pow(10.0, 5 - std::floor(std::log10(value)));
+  return scale < 1 ? std::ceil(value) : std::ceil(value * scale) / scale;
+}
+
 std::string limit_line(const Budget& budget, const Counts& counts, Metric metric) {
   const Presentation& shown = presentation(metric);
   const auto at = static_cast<std::size_t>(metric);
@@ -35,7 +42,7 @@ std::string limit_line(const Budget& budget, const Counts& counts, Metric metric
                                  exact_number(budget.limit(metric) / shown.scale), counts.over_budget[at]);
   if (std::isfinite(counts.smallest[at])) {
     line += fmt::format("; the smallest {} seen is {}{}.", shown.name,
-                        exact_number(counts.smallest[at] / shown.scale), shown.unit);
+                        exact_number(rounded_up(counts.smallest[at] / shown.scale)), shown.unit);
   } else {
     line += fmt::format("; no {} is known.", shown.name);
   }
