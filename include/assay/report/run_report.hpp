@@ -165,9 +165,9 @@ struct RunReport {
 std::string to_json(const RunReport& report);
 // An explained network as it stands in that object.
 std::string to_json(const NetworkExplanation& explanation);
-// One self-contained page that needs no network, of at most 3 MB: where more candidates would not fit, it holds
-// the front, the shortlist and an even sample of the others, and says so. Only if those and the networks'
-// explanations alone are larger is the page, too.
+// One self-contained page that needs no network, of at most 3 MB: where more candidates would not fit, it
+// holds the front, the shortlist and an even sample of the others, and says so. Only if those and the
+// networks' explanations alone are larger is the page, too.
 std::string to_html(const RunReport& report);
 // For a terminal of `width` columns (0: any).
 std::string to_text(const RunReport& report, int width = 0, bool colour = false);
