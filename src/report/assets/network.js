@@ -16,82 +16,73 @@ function subgraphTip(s) {
 
 let shown_network = null, drawing_zoom = 1;
 
-function barsOption(node) {
-  const t = theme(), narrow = isNarrow(node), e = shown_network.explanation;
-  const by_cost = byId("network-order").value === "cost",
-        has_latency = e.subgraphs.some((s) => isNumber(s.latency_ms));
-  const value = (s) => has_latency ? s.latency_ms : s.macs, text = has_latency ? milliseconds : compact;
-  const order = e.subgraphs.map((_, i) => i);
-  if (by_cost) order.sort((a, b) => value(e.subgraphs[b]) - value(e.subgraphs[a]));
-  const parts = order.map((i) => e.subgraphs[i]), left = narrow ? 112 : 168,
-        lanes = has_latency ? (narrow ? 84 : 124) : 0;
-  const category = (more) => axis("", {
+const smallTitle = (text, place) =>
+    ({text, top: 2, textStyle: {fontSize: 12, fontWeight: 400, color: theme().muted}, ...place});
+
+// Bars from the top down, one per subgraph: `label` gives their names at the axis.
+function subgraphAxis(parts, label, more) {
+  return axis("", {
     type: "category",
     inverse: true,
     data: parts.map((_, i) => String(i)),
     axisTick: {show: false},
     axisLine: {show: false},
     splitLine: {show: false},
-    ...more
+    axisLabel: {interval: 0, formatter: (_, i) => label(parts[i]), ...more.axisLabel},
+    ...more.axis,
   });
-  const label_space = narrow ? 56 : 66;
+}
+
+// A second, narrow column at the right: how many lanes each subgraph fills.
+function addLanes(option, parts, width) {
+  const t = theme();
+  option.grid.push({right: 46, width: width - 46, top: 26, bottom: 8});
+  option.xAxis.push({type: "value", gridIndex: 1, min: 0, max: 1, show: false});
+  option.yAxis.push(subgraphAxis(
+      parts, (s) => percent(s.lane_efficiency, 2),
+      {axis: {gridIndex: 1, position: "right"}, axisLabel: {color: t.muted, fontSize: 11}}));
+  option.title.push(smallTitle("lanes used", {right: 8}));
+  option.series.push({
+    type: "bar",
+    xAxisIndex: 1,
+    yAxisIndex: 1,
+    barWidth: 12,
+    showBackground: true,
+    backgroundStyle: {color: t.faint, borderRadius: 2},
+    data: parts.map((s) => s.lane_efficiency),
+    itemStyle: {color: t.green, borderRadius: 2},
+  });
+}
+
+function barsOption(node) {
+  const t = theme(), narrow = isNarrow(node), {subgraphs} = shown_network.explanation;
+  const has_latency = subgraphs.some((s) => isNumber(s.latency_ms));
+  const value = (s) => has_latency ? s.latency_ms : s.macs, text = has_latency ? milliseconds : compact;
+  const parts = [...subgraphs];
+  if (byId("network-order").value === "cost") parts.sort((a, b) => value(b) - value(a));
+  const left = narrow ? 112 : 168, lanes = has_latency ? (narrow ? 84 : 124) : 0,
+        label_space = narrow ? 56 : 66;
+  const bar = (s) => ({
+    value: value(s),
+    itemStyle: {color: has_latency ? boundColor(s.bound) : t.blue, borderRadius: [0, 2, 2, 0]}
+  });
+  const name = (s) => shortenedFront(s.name, narrow ? 15 : 23);
   const option = {
     grid: [{left, right: lanes + label_space + 14, top: 26, bottom: 8}],
     tooltip: tooltip((p) => subgraphTip(parts[p.dataIndex])),
     xAxis: [{type: "value", min: 0, show: false}],
-    yAxis: [category({
-      axisLabel: {
-        color: t.ink,
-        fontSize: narrow ? 11 : 12,
-        interval: 0,
-        width: left - 10,
-        overflow: "truncate",
-        formatter: (_, i) => shortenedFront(parts[i].name, narrow ? 15 : 23)
-      }
-    })],
-    title: [{
-      text: has_latency ? "latency" : "MACs",
-      left,
-      top: 2,
-      textStyle: {fontSize: 12, fontWeight: 400, color: t.muted}
-    }],
+    yAxis: [subgraphAxis(
+        parts, name,
+        {axisLabel: {color: t.ink, fontSize: narrow ? 11 : 12, width: left - 10, overflow: "truncate"}})],
+    title: [smallTitle(has_latency ? "latency" : "MACs", {left})],
     series: [{
       type: "bar",
       barWidth: 12,
-      data: parts.map(
-          (s) => ({
-            value: value(s),
-            itemStyle: {color: has_latency ? boundColor(s.bound) : t.blue, borderRadius: [0, 2, 2, 0]}
-          })),
-      label: {show: true, position: "right", fontSize: 11, color: t.muted, formatter: (p) => text(p.value)}
+      data: parts.map(bar),
+      label: {show: true, position: "right", fontSize: 11, color: t.muted, formatter: (p) => text(p.value)},
     }],
   };
-  if (has_latency) {
-    option.grid.push({right: 46, width: lanes - 46, top: 26, bottom: 8});
-    option.xAxis.push({type: "value", gridIndex: 1, min: 0, max: 1, show: false});
-    option.yAxis.push(category({
-      gridIndex: 1,
-      position: "right",
-      axisLabel: {
-        color: t.muted,
-        fontSize: 11,
-        interval: 0,
-        formatter: (_, i) => percent(parts[i].lane_efficiency, 2)
-      }
-    }));
-    option.title.push(
-        {text: "lanes used", right: 8, top: 2, textStyle: {fontSize: 12, fontWeight: 400, color: t.muted}});
-    option.series.push({
-      type: "bar",
-      xAxisIndex: 1,
-      yAxisIndex: 1,
-      barWidth: 12,
-      showBackground: true,
-      backgroundStyle: {color: t.faint, borderRadius: 2},
-      data: parts.map((s) => s.lane_efficiency),
-      itemStyle: {color: t.green, borderRadius: 2}
-    });
-  }
+  if (has_latency) addLanes(option, parts, lanes);
   return option;
 }
 
