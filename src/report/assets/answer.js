@@ -31,7 +31,7 @@ function headline() {
   const saved = againstBaseline(winner, report.cost);
   const takes = by_latency ? "takes" : "needs";
   const price = saved ? `${takes} ${saved}` : `${takes} ${costText(winner)}${by_latency ? "" : " MACs"}`;
-  if (!trained(winner) || winner.training.status !== "") return `The best-scored network${within} ${price}.`;
+  if (!trained(winner)) return `The best-scored network${within} ${price}.`;
   const reached = accuracy(winner.training.test_accuracy);
   return `The most accurate network${within} reaches ${reached} and ${price}.`;
 }
