@@ -153,7 +153,7 @@ TEST_CASE("CSV is what the search wrote, and the other formats say the same") {
 
   const Outcome table = run.run("report run.journal");
   CHECK(table.exit_code == 0);
-  CHECK(mentions(table.out, "The best network of tiny on edge_npu_16 has a rank score of"));
+  CHECK(mentions(table.out, "The best network of tiny on edge_npu_16, #1, has a rank score of"));
   CHECK(mentions(table.out, "the baseline (rank score"));
   CHECK(mentions(table.out, text));
   CHECK(mentions(table.out, "assay search space.toml"));

@@ -94,7 +94,8 @@ TEST_CASE("convergence against brute force over every prefix") {
   const Point reference{scores[scores.size() / 2], good[static_cast<std::size_t>(front.back())].cost};
   const double area = hypervolume(good, reference);
 
-  const std::vector<ConvergenceStep> steps = run_convergence(points, 50);
+  const RunConvergence convergence = run_convergence(points, 50);
+  const std::vector<ConvergenceStep>& steps = convergence.steps;
   REQUIRE(steps.size() == 50);
   for (std::size_t k = 0; k < steps.size(); ++k) {
     CHECK(steps[k].evaluated == static_cast<std::int64_t>(8 * (k + 1)));
@@ -106,11 +107,27 @@ TEST_CASE("convergence against brute force over every prefix") {
     CHECK(steps[k].hypervolume_share == doctest::Approx(hypervolume(seen, reference) / area));
   }
   CHECK(steps.back().hypervolume_share == doctest::Approx(1));
+  // The first prefix that has come so far.
+  const auto first = [&](const auto& far_enough) {
+    for (std::int64_t n = 1;; ++n) {
+      std::vector<Point> seen;
+      for (const Point& point : std::span(points).first(static_cast<std::size_t>(n)))
+        if (!std::isnan(point.score)) seen.push_back(point);
+      if (!seen.empty() && far_enough(seen)) return n;
+    }
+  };
+  const auto share = [&](const std::vector<Point>& seen) { return hypervolume(seen, reference) / area; };
+  CHECK(convergence.reached_90 == first([&](const auto& seen) { return share(seen) >= 0.9; }));
+  CHECK(convergence.reached_full == first([&](const auto& seen) { return share(seen) > 1 - 1e-9; }));
+  CHECK(convergence.reached_best == first([&](const auto& seen) {
+          return std::ranges::max_element(seen, {}, &Point::score)->score ==
+                 std::ranges::max_element(good, {}, &Point::score)->score;
+        }));
 
-  CHECK(run_convergence({}).empty());
-  CHECK(run_convergence(std::vector<Point>{{nothing, 1}}).empty());
+  CHECK(run_convergence({}).steps.empty());
+  CHECK_FALSE(run_convergence(std::vector<Point>{{nothing, 1}}).reached_full);
   const std::vector<ConvergenceStep> one =
-      run_convergence(std::vector<Point>{{nothing, 1}, {2, 1}, {nothing, 2}});
+      run_convergence(std::vector<Point>{{nothing, 1}, {2, 1}, {nothing, 2}}).steps;
   REQUIRE(one.size() == 2);
   CHECK(one[0].evaluated == 2);
   CHECK(one[1].best_score == 2);

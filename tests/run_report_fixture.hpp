@@ -169,15 +169,12 @@ class ReportMaker {
     for (const int i : pareto_front(good)) r.front.push_back(good_evaluations[static_cast<std::size_t>(i)]);
     for (const int i : choose_shortlist(good, settings_.shortlist))
       chosen_.push_back(good_evaluations[static_cast<std::size_t>(i)]);
-    for (const ConvergenceStep& step : run_convergence(points))
+    const RunConvergence convergence = run_convergence(points);
+    for (const ConvergenceStep& step : convergence.steps)
       r.convergence.push_back({step.evaluated, step.best_score, step.hypervolume_share});
-    const auto reached = [&](double share) -> std::optional<std::int64_t> {
-      for (const ReportConvergence& step : r.convergence)
-        if (step.hypervolume_share >= share) return step.evaluated;
-      return {};
-    };
-    r.reached_full = reached(1);
-    r.reached_90 = reached(0.9);
+    r.reached_90 = convergence.reached_90;
+    r.reached_full = convergence.reached_full;
+    r.reached_best = convergence.reached_best;
     for (int g = 0; g * 16 < settings_.candidates; ++g) {
       const std::int64_t evaluated = std::min<std::int64_t>(16 * (g + 1), r.evaluated);
       r.generations.push_back({g, evaluated, evaluated * 3, evaluated / 5, evaluated / 50,

@@ -162,11 +162,26 @@ void add_candidates(RunReport& report, const RecordedRun& run, const RunStanding
   }
 }
 
+// The most accurate of the trained ones, or the first.
+std::size_t winner_of(const std::vector<ReportNetwork>& shortlist) {
+  const auto accuracy = [](const ReportNetwork& network) {
+    const double reached = network.training ? network.training->test_accuracy : std::nan("");
+    return std::isnan(reached) ? -1 : reached;
+  };
+  return shortlist.empty() ? 0
+                           : static_cast<std::size_t>(std::ranges::max_element(shortlist, {}, accuracy) -
+                                                      shortlist.begin());
+}
+
 void add_convergence(RunReport& report, const RunStanding& standing) {
   std::vector<Point> points(standing.costs.size());
   for (std::size_t i = 0; i < points.size(); ++i) points[i] = {standing.rank_scores[i], standing.costs[i]};
-  for (const ConvergenceStep& step : run_convergence(points))
+  const RunConvergence convergence = run_convergence(points);
+  for (const ConvergenceStep& step : convergence.steps)
     report.convergence.push_back({step.evaluated, step.best_score, step.hypervolume_share});
+  report.reached_90 = convergence.reached_90;
+  report.reached_full = convergence.reached_full;
+  report.reached_best = convergence.reached_best;
 }
 
 }  // namespace
@@ -197,6 +212,7 @@ RunReport make_report(const RecordedRun& run, const ReportSettings& settings) {
                                        standing.rank_scores[static_cast<std::size_t>(evaluation)],
                                        static_cast<int>(report.shortlist.size()) + 1));
   }
+  report.winner = winner_of(report.shortlist);
   if (const auto baseline = run.journal.baseline())
     report.baseline = network(baseline->row, baseline->rank_score, 0);
   if (settings.analysis && run.space) add_landscape(report, run, standing, settings.landscape);

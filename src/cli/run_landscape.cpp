@@ -143,7 +143,7 @@ void add_landscape(RunReport& report, const RecordedRun& run, const RunStanding&
   const Space& space = *run.space;
   const std::vector<double> importance = add_importance(report, run, standing);
   if (report.shortlist.empty()) return;
-  const Candidate winner{report.shortlist[0].candidate.choices};
+  const Candidate winner{report.shortlist[report.winner].candidate.choices};
   std::optional<std::pair<std::size_t, std::size_t>> pair;
   if (decisions.empty()) {
     pair = choose_grid_decisions(space, winner, importance, run.estimator ? &*run.estimator : nullptr);

@@ -242,6 +242,7 @@ ordered_json report_json(const RunReport& r) {
                            })},
       {"reached_full", optional_count(r.reached_full)},
       {"reached_90", optional_count(r.reached_90)},
+      {"reached_best", optional_count(r.reached_best)},
       {"slices", list(r.slices, slice_json)},
       {"importance", list(r.importance,
                           [](const ReportImportance& i) -> ordered_json {

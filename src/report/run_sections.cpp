@@ -49,15 +49,16 @@ std::string cost_text(const RunReport& report, const ReportCandidate& candidate)
                                      : human_count(static_cast<double>(candidate.macs)) + " MACs";
 }
 
-// "43 % faster than", "12 % slower than".
+// "43 % less latency than the baseline", "as many MACs as the baseline".
 std::string compared_text(const RunReport& report, const ReportCandidate& best, const ReportCandidate& base) {
   const bool time = report.cost == "latency_ms";
   const double ratio = time ? best.latency_ms / base.latency_ms
                             : static_cast<double>(best.macs) / static_cast<double>(base.macs);
   const char* less = time ? "less latency" : "fewer MACs";
   const char* more = time ? "more latency" : "more MACs";
-  if (std::abs(ratio - 1) < 5e-4) return fmt::format("as {} as", time ? "fast" : "many MACs");
-  return fmt::format("{} {} than", percent_text(std::abs(1 - ratio)), ratio < 1 ? less : more);
+  if (std::abs(ratio - 1) < 5e-4)
+    return fmt::format("as {} as the baseline", time ? "much latency" : "many MACs");
+  return fmt::format("{} {} than the baseline", percent_text(std::abs(1 - ratio)), ratio < 1 ? less : more);
 }
 
 std::string state_sentence(const RunReport& report) {
@@ -67,6 +68,10 @@ std::string state_sentence(const RunReport& report) {
   if (report.state == "running") return fmt::format("The run is going on{}: {}.", note, far);
   if (report.state == "killed")
     return fmt::format("The run was killed{}: {}. Continue it with --resume.", note, far);
+  if (report.state == "failed") {
+    return fmt::format("The run failed after {}: {}{}", plural(report.evaluated, "evaluation"),
+                       report.state_note, report.state_note.ends_with('.') ? "" : ".");
+  }
   return fmt::format("The run is {}{}: {}. Continue it with --resume.", report.state, note, far);
 }
 
@@ -78,19 +83,30 @@ RunSection answer(const RunReport& report) {
                               : fmt::format("None of the {} evaluated candidates of {} could be scored.",
                                             count_text(report.evaluated), report.space_name));
   } else {
-    const ReportCandidate& best = report.shortlist[0].candidate;
-    std::string text = fmt::format("The best network of {}{}{} has a rank score of {:.4g} at {}",
-                                   report.space_name, budget_text(report),
-                                   report.accelerator_name.empty() ? "" : " on " + report.accelerator_name,
-                                   best.rank_score, cost_text(report, best));
+    const ReportNetwork& winner = report.shortlist[report.winner];
+    const ReportCandidate& best = winner.candidate;
+    const auto accuracy = [](const ReportNetwork& network) {
+      return network.training ? network.training->test_accuracy : std::nan("");
+    };
+    const double reached = accuracy(winner);
+    std::string text =
+        fmt::format("The {} network of {}{}{}, #{}, has a rank score of {:.4g} at {}",
+                    std::isfinite(reached) ? "most accurate" : "best", report.space_name, budget_text(report),
+                    report.accelerator_name.empty() ? "" : " on " + report.accelerator_name, winner.position,
+                    best.rank_score, cost_text(report, best));
     if (report.baseline) {
       const ReportCandidate& base = report.baseline->candidate;
-      text += fmt::format(", with {} the baseline", compared_text(report, best, base));
+      text += fmt::format(", with {}", compared_text(report, best, base));
       if (std::isfinite(base.rank_score)) text += fmt::format(" (rank score {:.4g})", base.rank_score);
     }
-    if (const auto& training = report.shortlist[0].training;
-        training && std::isfinite(training->test_accuracy))
-      text += fmt::format("; trained, it reaches {:.2f} % test accuracy", 100 * training->test_accuracy);
+    if (std::isfinite(reached)) {
+      text += fmt::format("; trained, it reaches {:.2f} % test accuracy", 100 * reached);
+      if (report.baseline && std::isfinite(accuracy(*report.baseline))) {
+        const double more = 100 * (reached - accuracy(*report.baseline));
+        text +=
+            fmt::format(", {:.2f} points {} than the baseline", std::abs(more), more < 0 ? "less" : "more");
+      }
+    }
     section.sentences.push_back(text + ".");
   }
   if (const std::string state = state_sentence(report); !state.empty()) section.sentences.push_back(state);
@@ -107,7 +123,7 @@ RunSection candidates(const RunReport& report) {
 }
 
 RunSection winner(const RunReport& report) {
-  const NetworkExplanation& explanation = report.shortlist[0].explanation;
+  const NetworkExplanation& explanation = report.shortlist[report.winner].explanation;
   RunSection section{.title = "The winner", .sentences = describe(explanation), .table = {}, .lines = {}};
   if (!std::isfinite(explanation.latency_ms)) return section;
   std::vector<const ExplainedSubgraph*> parts;
@@ -169,32 +185,34 @@ RunSection landscape(const RunReport& report) {
   return section;
 }
 
+// With the unit of the metric that the reason names.
+std::string smallest_text(const ReportRejection& row) {
+  if (row.reason == "latency") return fmt::format("{:.4g} ms", *row.smallest);
+  if (row.reason == "memory") return bytes_text(*row.smallest);
+  return human_count(*row.smallest);
+}
+
 RunSection search(const RunReport& report) {
   RunSection section{.title = "Search", .sentences = {}, .table = {}, .lines = {}};
   section.sentences.push_back(
       fmt::format("{} proposed, {}, {} evaluated, {} of them failed to be scored; {} on the Pareto front.",
                   count_text(report.proposed), plural(report.duplicates, "duplicate"),
                   count_text(report.evaluated), count_text(report.failed), report.front.size()));
-  const auto reached = [&](double share) {
-    return std::ranges::find_if(
-        report.convergence, [&](const ReportConvergence& step) { return step.hypervolume_share >= share; });
-  };
-  if (const auto most = reached(0.95); most != report.convergence.end() && report.convergence.size() > 1) {
+  if (report.reached_90 && report.reached_full && report.reached_best && report.convergence.size() > 1) {
     section.sentences.push_back(fmt::format(
-        "95 % of the area that the front dominates was reached after {}, the best rank score after {}.",
-        plural(most->evaluated, "evaluation"),
-        count_text(std::ranges::find(report.convergence, report.convergence.back().best_rank_score,
-                                     &ReportConvergence::best_rank_score)
-                       ->evaluated)));
+        "90 % of the area that the front dominates was reached after {}, all of it after {}, the best rank "
+        "score after {}.",
+        plural(*report.reached_90, "evaluation"), count_text(*report.reached_full),
+        count_text(*report.reached_best)));
   }
   if (report.rejections.empty()) return section;
   section.table = Table{.columns = {{"reason", "rejected for", Style::text},
                                     {"count", "candidates", Style::number},
-                                    {"smallest", "smallest value seen", Style::number}},
+                                    {"smallest", "smallest of all proposed", Style::text}},
                         .rows = {}};
   for (const ReportRejection& row : report.rejections) {
     if (section.table->rows.size() == most_rows) break;
-    section.table->rows.push_back({row.reason, row.count, row.smallest ? Cell(*row.smallest) : Cell()});
+    section.table->rows.push_back({row.reason, row.count, row.smallest ? Cell(smallest_text(row)) : Cell()});
   }
   return section;
 }
@@ -213,6 +231,7 @@ RunSection facts(const RunReport& report) {
         "{}: {} by assay {} on {} ({}; {}; {}){}.", session.started_utc, human_duration(session.seconds),
         session.assay_version, session.hardware, session.isa, session.libraries,
         plural(session.workers, "worker"), session.end.empty() ? std::string() : ", " + session.end));
+    while (section.sentences.back().ends_with("..")) section.sentences.back().pop_back();
     section.lines.push_back(session.command);
   }
   section.sentences.insert(section.sentences.end(), report.notes.begin(), report.notes.end());
@@ -224,7 +243,7 @@ RunSection facts(const RunReport& report) {
 std::vector<RunSection> run_sections(const RunReport& report) {
   std::vector<RunSection> sections = {answer(report)};
   if (!report.shortlist.empty()) sections.push_back(candidates(report));
-  if (!report.shortlist.empty() && !report.shortlist[0].explanation.subgraphs.empty())
+  if (!report.shortlist.empty() && !report.shortlist[report.winner].explanation.subgraphs.empty())
     sections.push_back(winner(report));
   if (!report.importance.empty()) sections.push_back(importance(report));
   if (!report.slices.empty()) sections.push_back(landscape(report));

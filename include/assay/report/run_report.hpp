@@ -132,7 +132,7 @@ struct RunReport {
   // The answer.
   std::vector<ReportNetwork> shortlist;  // best rank score first
   // The network that every format recommends, as an index into a shortlist that is not empty: the most
-  // accurate of those trained to their end, and without training the first.
+  // accurate as far as they are trained, and without training the first.
   std::size_t winner = 0;
   std::optional<ReportNetwork> baseline;
 
@@ -147,6 +147,7 @@ struct RunReport {
   // Evaluations after which the front's area was first the final one, and 90 % of it: exact, where
   // `convergence` is sampled. None: nothing was on the front.
   std::optional<std::int64_t> reached_full, reached_90;
+  std::optional<std::int64_t> reached_best;  // after which the best rank score was first the final one
   std::vector<ReportSlice> slices;           // MACs, latency, latency of the curated space
   std::vector<ReportImportance> importance;  // most important for latency or score first
   // Of all decisions together, on candidates that the fit did not see.
