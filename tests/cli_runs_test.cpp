@@ -4,6 +4,8 @@
 #include "cli_child.hpp"
 #include "cli_tiny_space.hpp"
 
+#include <set>
+
 #include <nlohmann/json.hpp>
 
 using namespace cli_test;
@@ -229,4 +231,23 @@ TEST_CASE("searches at the same time share one cache, and give the bytes of one 
                               "later.journal --cache shared.sqlite");
   CHECK(later.out == alone.out);
   CHECK(mentions(later.err, "0 executed"));
+}
+
+TEST_CASE("searches that begin at the same time have a journal each") {
+  const Folder folder;
+  folder.write("space.toml", tiny_space);
+  const Outcome outcome =
+      shell(folder, "for i in 1 2 3 4 5 6; do '" ASSAY_PROGRAM
+                    "' search space.toml --scores params --evaluations 20 --quiet --out $i.csv & "
+                    "pids=\"$pids $!\"; done; for p in $pids; do wait $p || exit 1; done");
+  INFO(outcome.err);
+  CHECK(outcome.exit_code == 0);
+  std::set<std::string> journals;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder / "runs"))
+    journals.insert(entry.path().filename().string());
+  CHECK(journals.size() == 6);
+  for (const std::string& name : journals) {
+    CHECK(name.ends_with(".journal"));
+    CHECK(assay::RunJournal::open_to_read(folder / ("runs/" + name)).evaluation_count() == 20);
+  }
 }

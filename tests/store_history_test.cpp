@@ -311,3 +311,32 @@ TEST_CASE("a journal of a later format is refused, and told apart from a damaged
     CHECK(mentions(message, "has format 3, but this version of assay reads formats 1 to 2"));
   }
 }
+
+TEST_CASE("what a killed run left is not taken for a part of a new one") {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "run.assay";
+  for (const char* ending : {"-wal", "-journal"}) {
+    write_file(path + ending, "left behind");
+    CHECK(mentions(input_error_of([&] { RunJournal::create(path, example_identity()); }),
+                   path + ending + " was left by a run that was killed"));
+    CHECK(read_file(path + ending) == "left behind");
+    CHECK_FALSE(std::filesystem::exists(path));
+    std::filesystem::remove(path + ending);
+  }
+  RunJournal journal = RunJournal::create(path, example_identity());
+  write_generation(journal);
+  CHECK(std::filesystem::exists(path + "-wal"));
+  journal.discard();
+  CHECK(std::filesystem::is_empty(directory.path()));
+}
+
+TEST_CASE("a run that is being written is found by its other names") {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "run.assay", link = directory / "link.assay";
+  RunJournal journal = RunJournal::create(path, example_identity());
+  write_generation(journal);
+  std::filesystem::create_symlink("run.assay", link);
+  CHECK(
+      mentions(input_error_of([&] { RunJournal::resume(link, example_identity()); }), "is being written by"));
+  CHECK(RunJournal::open_to_read(link).shown_state() == "running");
+}

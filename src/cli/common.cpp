@@ -123,18 +123,21 @@ OptionGroup score_options() {
   const std::string help = "comma-separated, or all: " + join(names, ", ");
   names.emplace_back("all");
   const ScoreSettings usual;
-  return {"Scores",
-          {{"scores", "LIST", help, join(usual.scores, ","), names},
-           rank_weights_option(),
-           {"batch", "N", "images per pass", std::to_string(usual.batch)},
-           {"repeats", "N", "independent initialisations, averaged", std::to_string(usual.repeats)},
-           {"resolution", "N", "execute networks at no more than N pixels a side; 0 is their own resolution",
-            std::to_string(usual.resolution)},
-           {"workers", "N", "threads; 0 is one per core. Results do not depend on it", "0"},
-           {"max-memory", "MIB",
-            "what all threads together may use; a network that needs more than its thread's share is not "
-            "executed, and says so",
-            ""}}};
+  return {
+      "Scores",
+      {{"scores", "LIST", help, join(usual.scores, ","), names},
+       rank_weights_option(),
+       {"batch", "N", "images per pass", std::to_string(usual.batch)},
+       {"repeats", "N", "independent initialisations, averaged", std::to_string(usual.repeats)},
+       {"resolution", "N", "execute networks at no more than N pixels a side; 0 is their own resolution",
+        std::to_string(usual.resolution)},
+       {"workers", "N",
+        "threads; 0 is one per core. Results do not depend on it, unless --max-memory is shared among them",
+        "0"},
+       {"max-memory", "MIB",
+        "what all threads together may use; a network that needs more than its thread's share is not "
+        "executed, and says so",
+        ""}}};
 }
 
 ScoreSettings score_settings(const Arguments& arguments) {

@@ -5,7 +5,6 @@
 
 #include "common.hpp"
 
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -56,8 +55,7 @@ bool RunSession::fail(const std::string& message) noexcept {
   if (ended_) return true;
   try {
     if (is_new_ && journal_.evaluation_count() == 0) {
-      journal_.close();
-      std::filesystem::remove(journal_.path());
+      journal_.discard();
       return false;
     }
     journal_.end_session("failed: " + message);

@@ -23,6 +23,8 @@
 #include "terminal.hpp"
 #include "training.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -69,7 +71,7 @@ SearchSettings settings_of(const Arguments& arguments, const Space& space, bool 
 // evaluations and of networks on the shortlist are left out: a finished run may be continued with larger
 // ones.
 std::string settings_json(const SearchSettings& settings, const Ranking& ranking, const Space& space,
-                          const std::optional<Estimator>& estimator) {
+                          const std::optional<Estimator>& estimator, const WorkerMemory& memory) {
   const ScoreSettings& scores = ranking.settings;
   nlohmann::ordered_json json;
   json["strategy"] = settings.strategy.name;
@@ -88,21 +90,36 @@ std::string settings_json(const SearchSettings& settings, const Ranking& ranking
       json["budget"][std::string(metric_name(metric))] = settings.budget.limit(metric);
   }
   for (const Candidate& candidate : settings.initial) json["initial"].push_back(to_text(space, candidate));
+  // Networks that need more have no scores.
+  if (memory.asked_for) json["bytes_per_worker"] = memory.bytes;
   if (estimator) json["estimator"] = fmt::format("{:016x}", hash_text(estimator->to_json()));
   return json.dump();
 }
 
-// runs/SPACE-N.journal: the first N that is free, or the last that exists.
-std::string run_path(const Arguments& arguments, const Space& space) {
-  if (const auto path = arguments.text("run")) return *path;
-  const auto numbered = [&](int n) { return fmt::format("runs/{}-{}.journal", space.name(), n); };
+// runs/SPACE-N.journal
+std::string numbered_path(const Space& space, int n) {
+  return fmt::format("runs/{}-{}.journal", space.name(), n);
+}
+
+RunJournal resume_run(const Arguments& arguments, const Space& space, const RunIdentity& identity) {
+  if (const auto path = arguments.text("run")) return RunJournal::resume(*path, identity);
   int n = 1;
-  while (fs::exists(numbered(n))) ++n;
-  if (arguments.flag("resume")) {
-    if (n == 1)
-      throw InputError(
-          fmt::format("{}: there is no run to continue. Name its journal with --run FILE.", numbered(1)));
-    return numbered(n - 1);
+  while (fs::exists(numbered_path(space, n))) ++n;
+  if (n == 1)
+    throw InputError(fmt::format("{}: there is no run to continue. Name its journal with --run FILE.",
+                                 numbered_path(space, 1)));
+  return RunJournal::resume(numbered_path(space, n - 1), identity);
+}
+
+// Under the first number that is free, unless it has a name.
+RunJournal create_run(const Arguments& arguments, const Space& space, const RunIdentity& identity) {
+  if (const auto path = arguments.text("run")) {
+    if (fs::exists(*path))
+      throw InputError(fmt::format(
+          "{}: the file exists already. Continue that run with --resume, or name another file with --run "
+          "FILE.",
+          *path));
+    return RunJournal::create(*path, identity);
   }
   std::error_code error;
   fs::create_directories("runs", error);
@@ -111,15 +128,27 @@ std::string run_path(const Arguments& arguments, const Space& space) {
         "runs: the folder for the run's journal cannot be made: {}. Choose a place with --run FILE.",
         error.message()));
   }
-  return numbered(n);
+  for (int n = 1;; ++n) {
+    const std::string path = numbered_path(space, n);
+    const auto taken = [&] {
+      return std::ranges::any_of(std::array{"", "-wal", ".lock"},
+                                 [&](const char* ending) { return fs::exists(path + ending); });
+    };
+    if (taken()) continue;
+    try {
+      return RunJournal::create(path, identity);
+    } catch (const InputError&) {
+      if (!taken()) throw;  // else another search was quicker
+    }
+  }
 }
 
 RunIdentity identity_of(const SearchSettings& settings, const Ranking& ranking, const Space& space,
-                        const std::optional<Estimator>& estimator) {
+                        const std::optional<Estimator>& estimator, const WorkerMemory& memory) {
   RunIdentity identity;
   identity.assay_version = assay_version;
   identity.seed = settings.strategy.seed;
-  identity.settings_json = settings_json(settings, ranking, space, estimator);
+  identity.settings_json = settings_json(settings, ranking, space, estimator, memory);
   identity.space_name = space.name();
   identity.space_text = read_file(space.source());
   identity.space_fingerprint = space.fingerprint();
@@ -258,14 +287,11 @@ int run(const Arguments& arguments) {
   const auto report = arguments.text("report");
   if (report) const OutputFile probe(*report);  // a place that cannot be written must be found out before
   const bool resume = arguments.flag("resume");
-  const RunIdentity identity = identity_of(task.settings, task.ranking, task.space, task.estimator);
-  const std::string path = run_path(arguments, task.space);
-  if (!resume && fs::exists(path)) {
-    throw InputError(fmt::format(
-        "{}: the file exists already. Continue that run with --resume, or name another file with --run FILE.",
-        path));
-  }
-  RunJournal journal = resume ? RunJournal::resume(path, identity) : RunJournal::create(path, identity);
+  const RunIdentity identity =
+      identity_of(task.settings, task.ranking, task.space, task.estimator, worker_memory(arguments));
+  RunJournal journal =
+      resume ? resume_run(arguments, task.space, identity) : create_run(arguments, task.space, identity);
+  const std::string path = journal.path();
   if (!output.quiet()) {
     note(fmt::format("{}: {} candidates. Journal: {}", task.space.name(), task.space.size().digits, path));
   }

@@ -20,7 +20,8 @@ bool is_busy(const SQLite::Exception& error) {
 
 void throw_damaged(const std::string& path, const std::string& what) {
   throw InputError(
-      fmt::format("The run journal {} is damaged: {}. Restore it from a copy, or start a new run under "
+      fmt::format("The run journal {} is damaged: {}. Restore it from a copy and remove the files beside it "
+                  "that begin with its name, or start a new run under "
                   "another name.",
                   path, what));
 }

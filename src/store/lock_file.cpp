@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -38,6 +39,13 @@ struct flock whole_file(short type) {
   return lock;
 }
 
+// Beside the file itself: whoever comes by a symbolic link finds the same lock.
+std::string lock_name(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path file = std::filesystem::weakly_canonical(path, error);
+  return (error ? path : file.string()) + ".lock";
+}
+
 bool lock(int descriptor) {
   struct flock wanted = whole_file(F_WRLCK);
   return fcntl(descriptor, F_OFD_SETLK, &wanted) == 0;
@@ -45,7 +53,7 @@ bool lock(int descriptor) {
 
 }  // namespace
 
-LockFile::LockFile(const std::string& path) : path_(path + ".lock") {
+LockFile::LockFile(const std::string& path) : path_(lock_name(path)) {
   for (;;) {
     descriptor_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor_ < 0) {
@@ -74,7 +82,7 @@ LockFile::LockFile(const std::string& path) : path_(path + ".lock") {
 }
 
 bool LockFile::is_held(const std::string& path) {
-  const std::string name = path + ".lock";
+  const std::string name = lock_name(path);
   const int descriptor = open(name.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
     if (errno == ENOENT) return false;

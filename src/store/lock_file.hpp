@@ -10,8 +10,8 @@ namespace assay {
 
 class LockFile {
  public:
-  // Locks `path`.lock. Throws InputError when another process (or another LockFile of this one) holds it, or
-  // when it cannot be created.
+  // Locks `path`.lock, symbolic links followed. Throws InputError when another process (or another LockFile
+  // of this one) holds it, or when it cannot be created.
   explicit LockFile(const std::string& path);
   // Releases and removes the lock file.
   ~LockFile();

@@ -38,6 +38,19 @@ void check_is_there(const std::string& path) {
   }
 }
 
+// SQLite knows what belongs to a file by the name alone: what a killed run left would become part of a new
+// one.
+void check_no_orphans(const std::string& path) {
+  for (const char* ending : {"-wal", "-journal"}) {
+    if (!is_there(path + ending)) continue;
+    throw InputError(
+        fmt::format("{0}{1} was left by a run that was killed, and its journal {0} is gone. Put the journal "
+                    "back to go on "
+                    "with that run; to begin another one, remove {0}{1}, or give it another name.",
+                    path, ending));
+  }
+}
+
 void check_settings(const RunIdentity& identity) {
   if (!nlohmann::json::accept(identity.settings_json) ||
       !nlohmann::json::parse(identity.settings_json).is_object()) {
@@ -70,6 +83,7 @@ RunJournal RunJournal::create(const std::string& path, const RunIdentity& identi
     throw InputError(fmt::format(
         "The run journal {} exists already. Resume that run, or give the new one another name.", path));
   }
+  check_no_orphans(path);
   // Under its own name only when complete: a journal is never half made, whenever the process dies.
   const std::string unfinished = path + ".new";
   std::error_code error;
@@ -122,6 +136,15 @@ RunJournal RunJournal::open_to_read(const std::string& path) {
 
 void RunJournal::close() {
   implementation_->close();
+}
+
+void RunJournal::discard() {
+  const std::unique_ptr<LockFile> held = std::move(implementation_->lock);
+  implementation_->close();
+  for (const char* ending : {"", "-wal", "-shm"}) {
+    std::error_code error;  // what cannot be removed does no harm to anybody but the next run, which tells it
+    std::filesystem::remove(path() + ending, error);
+  }
 }
 
 const std::string& RunJournal::path() const {

@@ -211,6 +211,8 @@ class RunJournal {
   // Flushes and leaves a single plain file behind (no -wal beside it). The destructor does the same but
   // cannot report a failure.
   void close();
+  // Removes the journal with all that belongs to it. The object is closed then.
+  void discard();
 
   struct Implementation;
 
