@@ -46,6 +46,11 @@ Table decision_table(const Difference& d) {
   return table;
 }
 
+bool of_other_spaces(const Difference& d) {
+  const auto &a = d.networks[0].space, &b = d.networks[1].space;
+  return d.networks[0].candidate && d.networks[1].candidate && a && b && a->fingerprint() != b->fingerprint();
+}
+
 bool has_scores(const Difference& d) {
   return d.scores && d.scores->statuses[0].empty() && d.scores->statuses[1].empty();
 }
@@ -61,6 +66,9 @@ std::string score_text(const Difference& d, int width, bool colour) {
   }
   const ScoreStanding &a = d.scores->standings[0], &b = d.scores->standings[1];
   std::string text = score_difference_table(a, b).to_text(width, colour);
+  if (of_other_spaces(d))
+    text +=
+        "Scores rank the networks of one space. A and B are of different ones: neither is better for this.\n";
   if (a.others > 0) {
     text += fmt::format(
         "A spread is the standard deviation over {} ({}); A is better than {:.0f} % of them, B than "
@@ -82,6 +90,8 @@ std::string text_of(const Difference& d) {
   text += totals_table(d.a, d.b).to_text(width, colour);
   if (const Table decisions = decision_table(d); !decisions.rows.empty())
     text += title("Decisions that differ") + decisions.to_text(width, colour);
+  else if (of_other_spaces(d))
+    text += "\nA and B are of different spaces: their decisions are not the same, and are not compared.\n";
   if (d.scores) text += title("Scores") + score_text(d, width, colour);
   const Table parts = pair_table(d.a, d.b, d.pairs, true);
   const auto same = d.pairs.size() - parts.rows.size();

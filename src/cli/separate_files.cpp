@@ -2,6 +2,7 @@
 
 #include "assay/base/error.hpp"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <vector>
@@ -49,7 +50,10 @@ std::vector<File> written_files(const Arguments& arguments) {
 
 void require_other_files(const Arguments& arguments, const File& written, const std::vector<File>& others) {
   for (const File& other : others) {
-    if (other.what == written.what || !same_file(written.path, other.path)) continue;
+    // Beside a journal or a cache lies what SQLite has not yet put into it, and the lock.
+    constexpr std::array endings = {"", "-wal", "-shm", "-journal", ".lock"};
+    const auto same = [&](const char* ending) { return same_file(written.path, other.path + ending); };
+    if (other.what == written.what || std::ranges::none_of(endings, same)) continue;
     throw InputError(fmt::format("assay {}: {} {} would overwrite {} {}. Give {} another file.",
                                  arguments.command_name(), written.what, written.path, other.what, other.path,
                                  written.what));

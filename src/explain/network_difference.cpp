@@ -190,8 +190,15 @@ std::string main_difference(const NetworkExplanation& a, const NetworkExplanatio
   };
   if (share >= 0.4 || stage->first.empty() || stage_share <= share)
     return fmt::format("{} {} comes from {}.", sentence, part_text(share), most.what);
-  return fmt::format("{} {} comes from {}, most from {} ({:.0f} %).", sentence, part_text(stage_share),
-                     stage->first, most.what, 100 * share);
+  Effect largest;  // in that stage
+  for (const PartPair& pair : pairs) {
+    if (stage_of(pair, a, b) != stage->first) continue;
+    Effect effect = effect_of(pair, a, b, figure);
+    if (effect.change * (after - before) > largest.change * (after - before)) largest = std::move(effect);
+  }
+  return fmt::format("{} {} comes from {}; the largest single part there is {} ({:.0f} %).", sentence,
+                     part_text(stage_share), stage->first, largest.what,
+                     100 * largest.change / (after - before));
 }
 
 }  // namespace assay

@@ -27,7 +27,7 @@ void check_is_there(const std::string& path) {
   check_name(path);
   if (!is_there(path)) {
     throw InputError(
-        fmt::format("There is no run journal {}. Check the name, or start the run without resuming.", path));
+        fmt::format("There is no run journal {}. Check the name: assay runs lists those of a folder.", path));
   }
   // Opening a pipe or a device could wait for ever.
   std::error_code error;

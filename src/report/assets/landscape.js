@@ -156,9 +156,12 @@ function setUpLandscape() {
       `${percent(s.rising_share, 2)} are slower and ${percent(s.flat_share, 2)} no faster in “${s.title}”`;
   byId("landscape-reading").textContent =
       `Around ${nameOf(winner)} (framed), only ${row_decision} and ${column_decision} vary. ` +
-      "MACs fall smoothly with smaller numbers; latency is a staircase, because channels that do not fill " +
-      "the accelerator's lanes cost as much as those that do. " +
       (landscapes.length > 0
-           ? `Of the steps to a neighbour with fewer MACs, ${listed(landscapes.map(steps))}.`
-           : "Without an accelerator there is no latency to compare with.");
+           ? "MACs fall with every step to a smaller number; latency need not, where channels do not fill the " +
+               "accelerator's lanes. Of the steps to a neighbour with fewer MACs, " +
+               `${listed(landscapes.map(steps))}.` +
+               (landscapes.length > 1
+                    ? " In the curated space the other decisions, too, are rounded to what fills the lanes."
+                    : "")
+           : "Without an accelerator there is no latency to compare with the MACs.");
 }
