@@ -41,13 +41,19 @@ SessionRow session_of(const Arguments& arguments) {
 }  // namespace
 
 RunSession::RunSession(RunJournal& journal, const Arguments& arguments, bool is_new)
-    : journal_(journal), is_new_(is_new) {
+    : journal_(journal), is_new_(is_new), evaluations_(journal.evaluation_count()) {
   journal_.begin_session(session_of(arguments));
 }
 
 void RunSession::end(std::string_view state, std::string_view note) {
   journal_.end_session(state);
   journal_.set_state(state, note);
+  ended_ = true;
+}
+
+void RunSession::withdraw(std::string_view note) {
+  journal_.end_session(note);
+  journal_.restore_state();
   ended_ = true;
 }
 
@@ -59,7 +65,10 @@ bool RunSession::fail(const std::string& message) noexcept {
       return false;
     }
     journal_.end_session("failed: " + message);
-    journal_.set_state("failed", message);
+    if (journal_.earlier_state() == "finished" && journal_.evaluation_count() == evaluations_)
+      journal_.restore_state();
+    else
+      journal_.set_state("failed", message);
   } catch (const std::exception&) {
     // What ended the run may be what keeps the journal from being written; that is what the user is told of.
   }

@@ -91,7 +91,7 @@ std::string settings_json(const SearchSettings& settings, const Ranking& ranking
   }
   for (const Candidate& candidate : settings.initial) json["initial"].push_back(to_text(space, candidate));
   // Networks that need more have no scores.
-  if (memory.asked_for) json["bytes_per_worker"] = memory.bytes;
+  if (memory.asked_for) json["max_memory_per_worker"] = memory.bytes;
   if (estimator) json["estimator"] = fmt::format("{:016x}", hash_text(estimator->to_json()));
   return json.dump();
 }
@@ -228,6 +228,14 @@ int run(const Task& task, const Arguments& arguments, const Output& output, cons
   };
   const SearchResult result = run_search(space, evaluator, settings, {&recorder, progress, guard.token()});
   display.close();
+  if (result.cohort.size() < journal.evaluation_count()) {
+    // Stopped while it went through what earlier processes had evaluated: their results are further.
+    session.withdraw("interrupted before it went on");
+    if (!output.quiet())
+      note(fmt::format("Stopped before anything new was evaluated; the results in {} stay as they are.",
+                       journal.path()));
+    return InterruptGuard::exit_code();
+  }
   recorder.record(result);
   if (!output.quiet()) {
     const Counts& c = result.counts;
@@ -295,8 +303,14 @@ int run(const Arguments& arguments) {
   if (!output.quiet()) {
     note(fmt::format("{}: {} candidates. Journal: {}", task.space.name(), task.space.size().digits, path));
   }
-  journal.record_shortlist_size(task.settings.shortlist);
+  if (const std::int64_t evaluated = journal.evaluation_count(); evaluated > task.settings.evaluations) {
+    journal.restore_state();
+    throw InputError(
+        fmt::format("{}: {} candidates are evaluated already. Ask for as many or more with --evaluations.",
+                    path, evaluated));
+  }
   RunSession session(journal, arguments, !resume);
+  journal.record_shortlist_size(task.settings.shortlist);
   int exit_code = 0;
   try {
     exit_code = run(task, arguments, output, guard, journal, session);

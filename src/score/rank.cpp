@@ -101,16 +101,23 @@ void add_rank_term(const RankTerm& term, double weight, std::vector<double> valu
   if (values.size() != sums.size())
     throw InternalError("A score has another number of rows than its cohort.");
   for (double& value : values) value *= term.direction;
-  std::vector<double> ascending;
-  if (term.by_rank) {
-    ascending = values;
-    std::ranges::sort(ascending);
+  if (!term.by_rank) {
+    for (std::size_t row = 0; row < values.size(); ++row) sums[row] += weight * values[row];
+    return;
   }
-  const auto n = static_cast<double>(values.size());
-  for (std::size_t row = 0; row < values.size(); ++row) {
-    const double value =
-        term.by_rank ? std::log(average_rank(ascending, values[row], false) / n) : values[row];
-    sums[row] += weight * value;
+  // Sorted once with its row, and a logarithm for each run of equal values: searching for every row's value
+  // takes almost three times as long.
+  std::vector<std::pair<double, std::size_t>> ascending;
+  ascending.reserve(values.size());
+  for (std::size_t row = 0; row < values.size(); ++row) ascending.emplace_back(values[row], row);
+  values = {};
+  std::ranges::sort(ascending);
+  const auto n = static_cast<double>(ascending.size());
+  for (std::size_t begin = 0, end = 0; begin < ascending.size(); begin = end) {
+    while (end < ascending.size() && ascending[end].first == ascending[begin].first) ++end;
+    const double rank = static_cast<double>(begin) + (static_cast<double>(end - begin) + 1) / 2;
+    const double share = weight * std::log(rank / n);
+    for (std::size_t i = begin; i < end; ++i) sums[ascending[i].second] += share;
   }
 }
 

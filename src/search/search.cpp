@@ -111,7 +111,8 @@ bool Run::gather(std::size_t wanted) {
     }
     if (gated_.empty()) {
       if (out_of_candidates()) return false;
-      fetch(wanted - pending_.size());
+      // As many as for a whole generation: a run that later goes on with more evaluations proposes the same.
+      fetch(static_cast<std::size_t>(settings_.generation) - pending_.size());
     }
     std::vector<Told> told;
     while (!gated_.empty() && pending_.size() < wanted) {

@@ -63,6 +63,7 @@ void RunJournal::Implementation::prepare_to_write(const RunIdentity& wanted) {
     }
     transaction.commit();
     writing = std::make_unique<Writing>(*database);
+    writing->evaluations = evaluations->count();
   });
 }
 

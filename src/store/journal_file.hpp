@@ -26,10 +26,14 @@ struct RunJournal::Implementation {
   RunIdentity identity;
   std::unique_ptr<EvaluationTable> evaluations;
 
+  // As the journal said when it was resumed.
+  std::string earlier_state, earlier_note;
+
   // Of writers.
   struct Writing {
     explicit Writing(SQLite::Database& database);
     ArchiveTable archive;
+    std::int64_t evaluations = 0;  // nobody else adds any
     Query generation, rejection, session_seconds;
   };
   std::unique_ptr<Writing> writing;

@@ -49,6 +49,8 @@ std::vector<EpochRow> read_epochs(SQLite::Database& database, std::int64_t evalu
 }  // namespace
 
 std::optional<EvaluationRow> RunJournal::recall(std::int64_t evaluation, std::uint64_t fingerprint) {
+  // Beyond what was recalled a search asks in vain for each candidate: no statement for that.
+  if (implementation_->writing && evaluation >= implementation_->writing->evaluations) return std::nullopt;
   std::optional<EvaluationRow> row = this->evaluation(evaluation);
   if (row && row->fingerprint != fingerprint) {
     throw InputError(fmt::format(

@@ -42,8 +42,9 @@ void RunJournal::commit_generation(std::span<const EvaluationRow> evaluations,
                                    std::span<const std::int64_t> front) {
   Implementation& journal = *implementation_;
   Implementation::Writing& writing = *journal.writing;
+  std::int64_t expected = 0;
   journal.transaction([&] {
-    std::int64_t expected = journal.evaluations->count();
+    expected = writing.evaluations;
     for (const EvaluationRow& row : evaluations) {
       if (row.evaluation != expected++)
         throw InternalError("An evaluation came out of order into its journal.");
@@ -62,6 +63,7 @@ void RunJournal::commit_generation(std::span<const EvaluationRow> evaluations,
     writing.archive.update(generation.generation, front);
   });
   writing.archive.committed();
+  writing.evaluations = expected;
 }
 
 void RunJournal::record_results(std::span<const ResultRow> front, std::span<const ResultRow> shortlist) {

@@ -105,9 +105,17 @@ RunJournal RunJournal::create(const std::string& path, const RunIdentity& identi
   std::filesystem::rename(unfinished, path, error);
   if (error)
     throw InputError(fmt::format("The run journal {} cannot be created: {}.", path, error.message()));
-  journal->open();
-  journal->prepare_to_write(identity);
-  return RunJournal(std::move(journal));
+  try {
+    journal->open();
+    journal->prepare_to_write(identity);
+    return RunJournal(std::move(journal));
+  } catch (const InputError&) {
+    journal->writing.reset();
+    journal->evaluations.reset();
+    journal->database.reset();
+    for (const char* ending : {"", "-wal", "-shm"}) std::filesystem::remove(path + ending, error);
+    throw;
+  }
 }
 
 RunJournal RunJournal::resume(const std::string& path, const RunIdentity& identity) {
@@ -120,6 +128,8 @@ RunJournal RunJournal::resume(const std::string& path, const RunIdentity& identi
   check_same_run(journal->identity, identity, path);
   journal->check_content();
   journal->prepare_to_write(identity);
+  journal->earlier_state = read_value(*journal->database, "state");
+  journal->earlier_note = read_value(*journal->database, "state_note");
   RunJournal resumed(std::move(journal));
   resumed.set_state("running", "");
   return resumed;
@@ -145,6 +155,14 @@ void RunJournal::discard() {
     std::error_code error;  // what cannot be removed does no harm to anybody but the next run, which tells it
     std::filesystem::remove(path() + ending, error);
   }
+}
+
+const std::string& RunJournal::earlier_state() const {
+  return implementation_->earlier_state;
+}
+
+void RunJournal::restore_state() {
+  set_state(implementation_->earlier_state, implementation_->earlier_note);
 }
 
 const std::string& RunJournal::path() const {

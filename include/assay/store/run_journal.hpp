@@ -170,6 +170,10 @@ class RunJournal {
   void end_session(std::string_view end);
   // How far the run got: "running" (after create and resume), "stopped", "finished", "failed", with a line
   // for people.
+  // The state that the run had when it was resumed; empty for a new one. For those who added nothing to it:
+  // sets it again, with its note.
+  const std::string& earlier_state() const;
+  void restore_state();
   void set_state(std::string_view state, std::string_view note);
   // Training goes epoch by epoch; an epoch recorded again replaces the old row.
   void record_epoch(std::int64_t evaluation, const EpochRow& epoch);
