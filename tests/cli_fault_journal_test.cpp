@@ -140,4 +140,5 @@ TEST_CASE("journals whose tables do not go together") {
   damaged("UPDATE evaluations SET score_depth = NULL");
   damaged("UPDATE evaluations SET score_params = NULL WHERE evaluation = 3");
   damaged("UPDATE evaluations SET latency_ms = NULL WHERE evaluation % 2 = 0");
+  damaged("UPDATE evaluations SET latency_ms = -5 WHERE evaluation = 7");
 }

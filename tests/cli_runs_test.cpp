@@ -251,3 +251,25 @@ TEST_CASE("searches that begin at the same time have a journal each") {
     CHECK(assay::RunJournal::open_to_read(folder / ("runs/" + name)).evaluation_count() == 20);
   }
 }
+
+TEST_CASE("a run goes on from within a generation, and not with fewer evaluations than it has") {
+  const Folder folder;
+  const auto search = [&](const std::string& more) {
+    return shell(folder, "assay search '" + space_file("nasbench201.toml") +
+                             "' --scores params --quiet --macs 6e7 --format csv --out " + more);
+  };
+  REQUIRE(search("whole.csv --evaluations 1200 --run whole").exit_code == 0);
+  REQUIRE(search("part.csv --evaluations 1001 --run part").exit_code == 0);
+  const std::string part = folder.read("part.csv");
+
+  const Outcome fewer = search("few.csv --evaluations 900 --run part --resume");
+  CHECK(fewer.exit_code == 2);
+  CHECK(mentions(fewer.err, "1001 candidates are evaluated already"));
+  CHECK(RunJournal::open_to_read(folder / "part").shown_state() == "finished");
+
+  const Outcome on = search("part.csv --evaluations 1200 --run part --resume");
+  INFO(on.err);
+  CHECK(on.exit_code == 0);
+  CHECK(folder.read("part.csv") != part);
+  CHECK(folder.read("part.csv") == folder.read("whole.csv"));
+}

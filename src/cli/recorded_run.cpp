@@ -194,6 +194,11 @@ std::vector<double> rank_scores_of(const RecordedRun& run, std::int64_t count,
 RunStanding stand(const RecordedRun& run) {
   RunStanding standing;
   const RunJournal& journal = run.journal;
+  // A run that is going on may get further between any two of these questions: what was recorded as its
+  // result is asked first, so that the evaluations counted behind it hold it.
+  const bool running = journal.state() == "running";
+  const std::vector<std::int64_t> recorded = evaluations_of(journal.shortlist());
+  const std::vector<std::int64_t> front = evaluations_of(journal.front());
   const std::int64_t count = journal.evaluation_count();
   standing.costs = column(count, [&](const auto& visit) {
     journal.for_each_cost(run.front_metric == Metric::latency ? JournalCost::latency_ms : JournalCost::macs,
@@ -202,7 +207,8 @@ RunStanding stand(const RecordedRun& run) {
   std::vector<std::int64_t> good;
   const std::vector<double> ranks = rank_scores_of(run, count, good);
   for (const std::int64_t evaluation : good) {
-    if (!std::isfinite(standing.costs[static_cast<std::size_t>(evaluation)]))
+    const double cost = standing.costs[static_cast<std::size_t>(evaluation)];
+    if (!std::isfinite(cost) || cost < 0)
       run.journal.throw_inconsistent(
           fmt::format("evaluation {} has scores, but no {}", evaluation, metric_name(run.front_metric)));
   }
@@ -210,13 +216,11 @@ RunStanding stand(const RecordedRun& run) {
   for (std::size_t i = 0; i < good.size(); ++i)
     standing.rank_scores[static_cast<std::size_t>(good[i])] = ranks[i];
 
-  // A run that is going on may have got further than its last result.
-  const std::vector<std::int64_t> recorded = evaluations_of(journal.shortlist());
-  if (journal.state() != "running") {
-    standing.front = evaluations_of(journal.front());
+  if (!running && !front.empty()) {  // else it may have got further than its last result
+    standing.front = front;
     standing.shortlist = recorded;
+    return standing;
   }
-  if (!standing.front.empty()) return standing;
   std::vector<Point> points;
   for (std::size_t i = 0; i < good.size(); ++i)
     points.push_back({ranks[i], standing.costs[static_cast<std::size_t>(good[i])]});

@@ -45,12 +45,14 @@ RunSummary summary_of(const std::string& path) {
   if (ended && !shortlist.empty()) {
     run.front = static_cast<std::int64_t>(journal.front().size());
     ResultRow result = shortlist.front();
-    for (const TrainingRow& training : trainings) {
-      const auto listed = std::ranges::find(shortlist, training.evaluation, &ResultRow::evaluation);
-      const bool better = std::isnan(run.test_accuracy) || training.test_accuracy > run.test_accuracy;
-      if (listed == shortlist.end() || std::isnan(training.test_accuracy) || !better) continue;
-      run.test_accuracy = training.test_accuracy;
-      result = *listed;
+    for (const ResultRow& listed : shortlist) {  // the first of equals, as in a report
+      for (const TrainingRow& training : trainings) {
+        const bool better = std::isnan(run.test_accuracy) || training.test_accuracy > run.test_accuracy;
+        if (training.evaluation != listed.evaluation || std::isnan(training.test_accuracy) || !better)
+          continue;
+        run.test_accuracy = training.test_accuracy;
+        result = listed;
+      }
     }
     run.best_rank_score = result.rank_score;
     best = journal.evaluation(result.evaluation);

@@ -97,18 +97,24 @@ std::string settings_json(const SearchSettings& settings, const Ranking& ranking
 }
 
 // runs/SPACE-N.journal
-std::string numbered_path(const Space& space, int n) {
+std::string numbered_path(const Space& space, std::int64_t n) {
   return fmt::format("runs/{}-{}.journal", space.name(), n);
 }
 
 RunJournal resume_run(const Arguments& arguments, const Space& space, const RunIdentity& identity) {
   if (const auto path = arguments.text("run")) return RunJournal::resume(*path, identity);
-  int n = 1;
-  while (fs::exists(numbered_path(space, n))) ++n;
-  if (n == 1)
+  std::int64_t last = 0;  // numbers may be missing
+  const std::string begin = space.name() + "-";
+  std::error_code none;  // without a folder there is no run
+  for (fs::directory_iterator entry("runs", none), end; !none && entry != end; entry.increment(none)) {
+    const std::string name = entry->path().stem().string();
+    if (entry->path().extension() != ".journal" || !name.starts_with(begin)) continue;
+    last = std::max(last, parse_integer(name.substr(begin.size())).value_or(0));
+  }
+  if (last == 0)
     throw InputError(fmt::format("{}: there is no run to continue. Name its journal with --run FILE.",
                                  numbered_path(space, 1)));
-  return RunJournal::resume(numbered_path(space, n - 1), identity);
+  return RunJournal::resume(numbered_path(space, last), identity);
 }
 
 // Under the first number that is free, unless it has a name.
@@ -131,7 +137,7 @@ RunJournal create_run(const Arguments& arguments, const Space& space, const RunI
   for (int n = 1;; ++n) {
     const std::string path = numbered_path(space, n);
     const auto taken = [&] {
-      return std::ranges::any_of(std::array{"", "-wal", ".lock"},
+      return std::ranges::any_of(std::array{"", "-wal", "-journal", ".lock"},
                                  [&](const char* ending) { return fs::exists(path + ending); });
     };
     if (taken()) continue;

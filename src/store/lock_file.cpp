@@ -65,6 +65,7 @@ LockFile::LockFile(const std::string& path) : path_(lock_name(path)) {
     if (!lock(descriptor_)) {
       const bool held = errno == EAGAIN || errno == EACCES;
       const std::string reason = held ? holder_of(descriptor_) : std::strerror(errno);
+      if (!held) unlink(path_.c_str());  // nobody can lock it here
       close(descriptor_);
       throw InputError(
           held ? fmt::format("The run journal {} is being written by {}. Wait for it or stop it first.", path,
