@@ -7,6 +7,7 @@
 #include "terminal.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 #include <fmt/format.h>
@@ -21,7 +22,13 @@ ReportFormat report_format(const std::string& command, const std::optional<std::
     if (ends(".html") || ends(".htm")) return ReportFormat::html;
     if (ends(".md") || ends(".markdown")) return ReportFormat::markdown;
     if (ends(".csv")) return ReportFormat::csv;
-    return ends(".json") ? ReportFormat::json : ReportFormat::table;
+    if (ends(".json")) return ReportFormat::json;
+    if (path == "-" || ends(".txt") || std::filesystem::path(path).extension().empty())
+      return ReportFormat::table;
+    throw InputError(
+        fmt::format("{}: what {} is to hold cannot be told from its ending. Use .html, .md, .csv, .json or "
+                    ".txt, or --format.",
+                    command, path));
   }
   const auto found = std::ranges::find(names, *name);
   if (found == names.end())

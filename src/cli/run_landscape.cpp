@@ -111,18 +111,17 @@ std::size_t decision_of(const Space& space, const std::string& name) {
                                suggestion(name, names)));
 }
 
-// The same slice of the space that curate makes of this one for its accelerator.
-void add_curated_slice(RunReport& report, const RecordedRun& run, const Candidate& winner,
-                       const std::string& row, const std::string& column) {
+// The space that curate makes of this one for its accelerator; nullopt where it changes nothing.
+std::optional<Space> curated_space(const RecordedRun& run) {
   const SpaceFile file(run.journal.identity().space_text, run.space->source());
   const Curation curation = curate(file, *run.estimator, {});
-  if (!curation.changed()) {
-    report.notes.emplace_back(
-        "Curating the space for this accelerator changes nothing, so there is no curated "
-        "landscape.");
-    return;
-  }
-  const Space curated = Space::parse(curation.toml, run.space->source() + " (curated)");
+  if (!curation.changed()) return std::nullopt;
+  return Space::parse(curation.toml, run.space->source() + " (curated)");
+}
+
+// The same slice of that space.
+void add_curated_slice(RunReport& report, const RecordedRun& run, const Space& curated,
+                       const Candidate& winner, const std::string& row, const std::string& column) {
   const auto centre = nearest_candidate(*run.space, winner, curated);
   const auto has = [&](const std::string& name) {
     return std::ranges::find(curated.decisions(), name, &Decision::name) != curated.decisions().end();
@@ -144,9 +143,11 @@ void add_landscape(RunReport& report, const RecordedRun& run, const RunStanding&
   const std::vector<double> importance = add_importance(report, run, standing);
   if (report.shortlist.empty()) return;
   const Candidate winner{report.shortlist[report.winner].candidate.choices};
+  const Estimator* estimator = run.estimator ? &*run.estimator : nullptr;
+  const std::optional<Space> curated = estimator != nullptr ? curated_space(run) : std::nullopt;
   std::optional<std::pair<std::size_t, std::size_t>> pair;
   if (decisions.empty()) {
-    pair = choose_grid_decisions(space, winner, importance, run.estimator ? &*run.estimator : nullptr);
+    pair = choose_grid_decisions(space, winner, importance, estimator, curated ? &*curated : nullptr);
   } else if (decisions.size() == 2) {
     pair = {decision_of(space, decisions[0]), decision_of(space, decisions[1])};
   } else {
@@ -157,12 +158,16 @@ void add_landscape(RunReport& report, const RecordedRun& run, const RunStanding&
     report.notes.emplace_back("No landscape: fewer than two decisions of the winner are numbers.");
     return;
   }
-  const Estimator* estimator = run.estimator ? &*run.estimator : nullptr;
   const DecisionGrid grid = decision_grid(space, winner, pair->first, pair->second, estimator);
   add_slice(report, space, grid, "MACs", "MACs", grid.macs);
   if (estimator == nullptr) return;
   add_slice(report, space, grid, "latency (ms)", "ms", grid.latency_ms);
-  add_curated_slice(report, run, winner, space.decisions()[pair->first].name,
+  if (!curated) {
+    report.notes.emplace_back(
+        "Curating the space for this accelerator changes nothing, so there is no curated landscape.");
+    return;
+  }
+  add_curated_slice(report, run, *curated, winner, space.decisions()[pair->first].name,
                     space.decisions()[pair->second].name);
 }
 

@@ -115,15 +115,22 @@ StepShares step_shares(const std::vector<std::vector<double>>& macs,
 std::optional<std::pair<std::size_t, std::size_t>> choose_grid_decisions(const Space& space,
                                                                          const Candidate& centre,
                                                                          std::span<const double> importance,
-                                                                         const Estimator* estimator) {
+                                                                         const Estimator* estimator,
+                                                                         const Space* beside) {
   constexpr std::size_t most_tried = 6;
-  using Key = std::tuple<bool, bool, double, std::size_t>;  // the smallest first
+  using Key = std::tuple<std::pair<bool, bool>, bool, double, std::size_t>;  // the smallest first
+  const auto fixed_beside = [&](const Decision& decision) {
+    if (beside == nullptr) return false;
+    const auto found = std::ranges::find(beside->decisions(), decision.name, &Decision::name);
+    return found == beside->decisions().end() || found->options.size() < 2;
+  };
   std::vector<Key> keys;
   for (std::size_t d = 0; d < space.decisions().size(); ++d) {
     const Decision& decision = space.decisions()[d];
     if (numbers_of(decision).empty() || !is_active(space, centre, d)) continue;
     // Two options are a step, not a landscape.
-    keys.emplace_back(decision.options.size() < 3, !is_width(decision.name), -importance[d], d);
+    keys.emplace_back(std::pair(fixed_beside(decision), decision.options.size() < 3),
+                      !is_width(decision.name), -importance[d], d);
   }
   if (keys.size() < 2) return std::nullopt;
   std::ranges::sort(keys);

@@ -38,11 +38,13 @@ StepShares step_shares(const std::vector<std::vector<double>>& macs,
 // with three options and more come first, channel counts before others (latency over them is a staircase),
 // each by descending `importance` (one per decision). Among the first six, the pair whose latency is rockiest
 // is taken: most rising steps, then most flat ones; the first pair where all are smooth, or without an
-// estimator. nullopt where fewer than two are left.
+// estimator. Those that `beside`, a space that is looked at beside this one, leaves no choice come after all
+// others. nullopt where fewer than two are left.
 std::optional<std::pair<std::size_t, std::size_t>> choose_grid_decisions(const Space& space,
                                                                          const Candidate& centre,
                                                                          std::span<const double> importance,
-                                                                         const Estimator* estimator);
+                                                                         const Estimator* estimator,
+                                                                         const Space* beside = nullptr);
 
 // The candidate of `to` that is nearest to a candidate of `from`, decision by decision of the same name: the
 // option of the same text, else, among numbers, the nearest one, else the first. nullopt where that breaks a
