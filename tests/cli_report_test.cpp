@@ -306,6 +306,19 @@ TEST_CASE("without a name, the newest journal of the folder runs") {
   const Outcome outcome = shell(folder, "assay report --format json");
   REQUIRE(outcome.exit_code == 0);
   CHECK(json::parse(outcome.out).at("seed") == 6);
+  // The one that began last, not the one that was written last; and what cannot be read hides none.
+  REQUIRE(shell(folder, "touch runs/*-1.journal").exit_code == 0);
+  folder.write("runs/foreign.journal", "score,latency\n");
+  CHECK(json::parse(shell(folder, "assay report --format json").out).at("seed") == 6);
+
+  for (const char* ending : {"", "-wal", "-shm", ".lock"}) {
+    INFO(ending);
+    const Outcome refused =
+        shell(folder, std::string("assay report --format html --out $(ls runs/*-2.journal)") + ending);
+    CHECK(refused.exit_code == 2);
+    CHECK(mentions(refused.err, "overwrite"));
+  }
+  CHECK(shell(folder, "assay report --quiet").exit_code == 0);
 }
 
 TEST_CASE("a search writes its report at its end") {

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <cmath>
 #include <cstdlib>
 
 #include <fmt/format.h>
@@ -55,11 +57,10 @@ OptionSpec progress_option() {
 }
 
 ProgressMode progress_mode(const Arguments& arguments) {
-  static const std::vector<std::string> names = {"none", "lines", "block", "json", "auto"};
+  static const std::vector<std::string> names = {"auto", "block", "lines", "json", "none"};
   const auto given = arguments.text("progress");
   if (!given) return ProgressMode::none;  // the command has none
-  const auto found = std::ranges::find(names, *given);
-  if (found == names.end())
+  if (std::ranges::find(names, *given) == names.end())
     throw InputError(fmt::format("assay {}: --progress is \"{}\".{}", arguments.command_name(), *given,
                                  suggestion(*given, names)));
   if (arguments.flag("quiet")) {
@@ -70,7 +71,9 @@ ProgressMode progress_mode(const Arguments& arguments) {
     return ProgressMode::none;
   }
   if (*given == "auto") return can_redraw() ? ProgressMode::block : ProgressMode::lines;
-  return static_cast<ProgressMode>(found - names.begin());
+  if (*given == "block") return ProgressMode::block;
+  if (*given == "lines") return ProgressMode::lines;
+  return *given == "json" ? ProgressMode::json : ProgressMode::none;
 }
 
 Console& Console::get() {

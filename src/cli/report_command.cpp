@@ -4,39 +4,34 @@
 #include "commands.hpp"
 #include "report_output.hpp"
 #include "run_analysis.hpp"
+#include "run_folder.hpp"
+#include "separate_files.hpp"
 #include "terminal.hpp"
 
 #include <filesystem>
-
-#include <fmt/format.h>
+#include <vector>
 
 namespace assay::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
 std::string newest_journal() {
-  std::string newest;
-  fs::file_time_type time;
   std::error_code none;  // without a folder there is no run
-  for (const fs::directory_entry& entry : fs::directory_iterator("runs", none)) {
-    if (entry.path().extension() != ".journal") continue;
-    const fs::file_time_type written = entry.last_write_time(none);
-    if (!newest.empty() && written <= time) continue;
-    newest = entry.path().string();
-    time = written;
-  }
-  if (newest.empty())
+  std::vector<RunSummary> runs;
+  if (std::filesystem::exists(usual_run_folder, none)) runs = runs_in(usual_run_folder);
+  sort_newest_first(runs);
+  if (runs.empty())
     throw InputError(
         "assay report: name a run's journal; there is none in the folder runs. See: assay report --help");
-  return newest;
+  return runs.front().path;
 }
 
 int run(const Arguments& arguments) {
   const std::string path = arguments.text("out").value_or("-");
   const ReportFormat format = report_format("assay report", arguments.text("format"), path);
+  const bool named = !arguments.positionals().empty();
+  const std::string journal = named ? arguments.positionals()[0] : newest_journal();
+  if (!named) require_separate_files(arguments, "the folder runs", std::vector{journal});
   const OutputFile probe(path);  // a place that cannot be written must not be found out after the work
-  const std::string journal = arguments.positionals().empty() ? newest_journal() : arguments.positionals()[0];
   const RecordedRun recorded(journal);
   const RunReport report =
       make_report(recorded, {.landscape = arguments.list("landscape"),

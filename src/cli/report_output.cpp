@@ -6,8 +6,8 @@
 
 #include "terminal.hpp"
 
-#include <algorithm>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,7 +16,12 @@ namespace assay::cli {
 
 ReportFormat report_format(const std::string& command, const std::optional<std::string>& name,
                            const std::string& path) {
-  static const std::vector<std::string> names = {"table", "html", "markdown", "csv", "json"};
+  static const std::vector<std::pair<std::string, ReportFormat>> formats = {
+      {"table", ReportFormat::table},
+      {"html", ReportFormat::html},
+      {"markdown", ReportFormat::markdown},
+      {"csv", ReportFormat::csv},
+      {"json", ReportFormat::json}};
   if (!name) {
     const auto ends = [&](const char* ending) { return path.ends_with(ending); };
     if (ends(".html") || ends(".htm")) return ReportFormat::html;
@@ -30,10 +35,12 @@ ReportFormat report_format(const std::string& command, const std::optional<std::
                     ".txt, or --format.",
                     command, path));
   }
-  const auto found = std::ranges::find(names, *name);
-  if (found == names.end())
-    throw InputError(fmt::format("{}: --format is \"{}\".{}", command, *name, suggestion(*name, names)));
-  return static_cast<ReportFormat>(found - names.begin());
+  std::vector<std::string> names;
+  for (const auto& [known, format] : formats) {
+    if (known == *name) return format;
+    names.push_back(known);
+  }
+  throw InputError(fmt::format("{}: --format is \"{}\".{}", command, *name, suggestion(*name, names)));
 }
 
 void write_report(const RunReport& report, ReportFormat format, const std::string& path) {

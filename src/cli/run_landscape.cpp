@@ -19,6 +19,17 @@ namespace {
 constexpr int importance_sample = 512;
 constexpr std::size_t most_scored = 4096;
 
+// Fitting the effects of all options takes memory with the square of their number and time with its cube.
+constexpr std::size_t most_options = 1024;
+// Curating looks at every option in many networks, and each of these takes time with its decisions.
+constexpr std::size_t most_curated_work = 20'000;  // options times decisions
+
+std::size_t option_count(const Space& space) {
+  std::size_t options = 0;
+  for (const Decision& decision : space.decisions()) options += decision.options.size();
+  return options;
+}
+
 std::vector<std::size_t> option_counts(const Space& space) {
   std::vector<std::size_t> counts;
   for (const Decision& decision : space.decisions()) counts.push_back(decision.options.size());
@@ -65,7 +76,15 @@ Importance score_importance(const RecordedRun& run, const RunStanding& standing)
   return importance_of(option_counts(*run.space), choices, scores);
 }
 
+// Shares of the cost, per decision; zeros, with a note, for a space of too many options.
 std::vector<double> add_importance(RunReport& report, const RecordedRun& run, const RunStanding& standing) {
+  if (const std::size_t options = option_count(*run.space); options > most_options) {
+    report.notes.push_back(fmt::format(
+        "How much each decision matters is left out: the space has {} options, and it is worked out for up "
+        "to {}.",
+        options, most_options));
+    return std::vector<double>(run.space->decisions().size(), 0);
+  }
   const Importance cost = cost_importance(run), score = score_importance(run, standing);
   report.importance_latency_r2 = cost.r2;
   report.importance_score_r2 = score.r2;
@@ -111,11 +130,21 @@ std::size_t decision_of(const Space& space, const std::string& name) {
                                suggestion(name, names)));
 }
 
-// The space that curate makes of this one for its accelerator; nullopt where it changes nothing.
-std::optional<Space> curated_space(const RecordedRun& run) {
+// The space that curate makes of this one for its accelerator; nullopt, with a note, where it changes nothing
+// or would take too long.
+std::optional<Space> curated_space(RunReport& report, const RecordedRun& run) {
+  if (option_count(*run.space) * run.space->decisions().size() > most_curated_work) {
+    report.notes.emplace_back(
+        "There is no curated landscape: curating so large a space takes long. See: assay curate --help");
+    return std::nullopt;
+  }
   const SpaceFile file(run.journal.identity().space_text, run.space->source());
   const Curation curation = curate(file, *run.estimator, {});
-  if (!curation.changed()) return std::nullopt;
+  if (!curation.changed()) {
+    report.notes.emplace_back(
+        "Curating the space for this accelerator changes nothing, so there is no curated landscape.");
+    return std::nullopt;
+  }
   return Space::parse(curation.toml, run.space->source() + " (curated)");
 }
 
@@ -144,7 +173,7 @@ void add_landscape(RunReport& report, const RecordedRun& run, const RunStanding&
   if (report.shortlist.empty()) return;
   const Candidate winner{report.shortlist[report.winner].candidate.choices};
   const Estimator* estimator = run.estimator ? &*run.estimator : nullptr;
-  const std::optional<Space> curated = estimator != nullptr ? curated_space(run) : std::nullopt;
+  const std::optional<Space> curated = estimator != nullptr ? curated_space(report, run) : std::nullopt;
   std::optional<std::pair<std::size_t, std::size_t>> pair;
   if (decisions.empty()) {
     pair = choose_grid_decisions(space, winner, importance, estimator, curated ? &*curated : nullptr);
@@ -162,11 +191,7 @@ void add_landscape(RunReport& report, const RecordedRun& run, const RunStanding&
   add_slice(report, space, grid, "MACs", "MACs", grid.macs);
   if (estimator == nullptr) return;
   add_slice(report, space, grid, "latency (ms)", "ms", grid.latency_ms);
-  if (!curated) {
-    report.notes.emplace_back(
-        "Curating the space for this accelerator changes nothing, so there is no curated landscape.");
-    return;
-  }
+  if (!curated) return;
   add_curated_slice(report, run, *curated, winner, space.decisions()[pair->first].name,
                     space.decisions()[pair->second].name);
 }

@@ -1,58 +1,28 @@
-#include "assay/base/error.hpp"
-#include "assay/store/run_journal.hpp"
-
 #include "commands.hpp"
 #include "common.hpp"
-#include "run_summary.hpp"
+#include "run_folder.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>
 #include <filesystem>
-
-#include <fmt/format.h>
+#include <iterator>
 
 namespace assay::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* usual_folder = "runs";
-
-// Whatever is called a journal in the folder: one that is none, or a damaged one, is a line of its own and
-// hides no other.
-void add_folder(const std::string& folder, std::vector<RunSummary>& runs) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->path().extension() != ".journal") continue;
-    const std::string path = entry->path().string();
-    try {
-      runs.push_back(summary_of(path));
-    } catch (const InputError& problem) {
-      RunSummary run;
-      run.path = path;
-      run.state = "unreadable";
-      run.note = problem.what();
-      runs.push_back(std::move(run));
-    }
-  }
-  if (error)
-    throw InputError(fmt::format("{}: the folder cannot be read: {}. Name another folder or a journal.",
-                                 folder, error.message()));
-}
-
 std::vector<RunSummary> runs_of(const std::vector<std::string>& places) {
   std::vector<RunSummary> runs;
   std::error_code error;
-  if (places.empty() && fs::exists(usual_folder, error)) add_folder(usual_folder, runs);
+  if (places.empty() && fs::exists(usual_run_folder, error)) runs = runs_in(usual_run_folder);
   for (const std::string& place : places) {
     if (fs::is_directory(place, error))
-      add_folder(place, runs);
+      std::ranges::move(runs_in(place), std::back_inserter(runs));
     else
       runs.push_back(summary_of(place));
   }
-  std::ranges::sort(runs, [](const RunSummary& a, const RunSummary& b) {
-    return a.created_utc != b.created_utc ? a.created_utc > b.created_utc : a.path < b.path;
-  });
+  sort_newest_first(runs);
   return runs;
 }
 
