@@ -122,4 +122,5 @@ TEST_CASE("diff refuses what names no network, or no two") {
   refuses("run.journal:1 'a.kernel=3'", "names no network");
   refuses("--run run.journal 1 'a.kernel=3'", "a.channels");
   refuses("run.journal:1 space.toml", "--space");
+  refuses("run.journal:1 run.journal:2 --format csv --scores synflo", "synflow");
 }

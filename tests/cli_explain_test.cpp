@@ -139,4 +139,9 @@ TEST_CASE("what names no network is refused with what there is") {
   refuses("none.journal:1", "none.journal");
   refuses("space.toml --candidate 'a.kernel=2 a.channels=20 a.stride=1 a.activation=relu'", "a.kernel");
   refuses("nothing", "is no file");
+  // Options of scores, also where there is nothing to score.
+  refuses("run.journal:1 --format csv --scores synflo", "synflow");
+  refuses("run.journal:1 --no-scores --batch none", "--batch");
+  refuses("run.journal:1 --no-scores --reference-size -1", "--reference-size");
+  refuses("run.journal:1 --format csv --rank-weights none.json", "none.json");
 }

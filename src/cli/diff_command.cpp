@@ -125,6 +125,7 @@ int run(const Arguments& arguments) {
   const Output output(arguments);
   if (arguments.positionals().size() != 2)
     throw InputError("assay diff: name two networks. See: assay diff --help");
+  check_comparison(arguments);
   NetworkChooser choose(arguments);
   Difference difference;
   for (const std::string& name : arguments.positionals()) difference.networks.push_back(choose(name));

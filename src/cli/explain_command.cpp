@@ -113,6 +113,7 @@ std::string text_of(const ChosenNetwork& network, const NetworkExplanation& expl
 int run(const Arguments& arguments) {
   const InterruptGuard guard;
   const Output output(arguments);
+  check_comparison(arguments);
   NetworkChooser choose(arguments);
   const std::vector<ChosenNetwork> networks = {chosen(arguments, choose)};
   const ChosenNetwork& network = networks[0];

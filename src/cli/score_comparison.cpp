@@ -16,6 +16,7 @@ namespace {
 
 // Percentiles among more rows than this differ by less than what a table shows.
 constexpr std::int64_t most_others = 100'000;
+constexpr std::int64_t most_reference = 1'000'000;  // random candidates
 
 // Good evaluations of a run, evenly over it.
 struct Cohort {
@@ -69,7 +70,7 @@ class Comparison {
     if (run_ != nullptr) {
       cohort = cohort_of(*run_);
       compared.others = fmt::format("the evaluated candidates of {}", run_->journal.path());
-    } else if (space_ != nullptr && arguments_.integer("reference-size", 0, 1'000'000) != 0) {
+    } else if (space_ != nullptr && arguments_.integer("reference-size", 0, most_reference) != 0) {
       const auto reference = reference_rows(stop);
       if (!reference) return std::nullopt;
       cohort.rows = *reference;
@@ -125,7 +126,7 @@ class Comparison {
   }
 
   std::optional<std::vector<double>> reference_rows(const std::stop_token& stop) {
-    const int size = static_cast<int>(arguments_.integer("reference-size", 0, 1'000'000).value());
+    const int size = static_cast<int>(arguments_.integer("reference-size", 0, most_reference).value());
     const auto records = reference_records(
         *space_, service(), size, reference_path(arguments_, *space_, ranking_.settings, size), stop, quiet_);
     if (!records) return std::nullopt;
@@ -145,6 +146,13 @@ class Comparison {
 };
 
 }  // namespace
+
+void check_comparison(const Arguments& arguments) {
+  ranking_of(arguments, nullptr, true);
+  worker_memory(arguments);
+  cache_path(arguments);
+  arguments.integer("reference-size", 0, most_reference);
+}
 
 std::optional<ComparedScores> compare_scores(const Arguments& arguments,
                                              const std::vector<ChosenNetwork>& networks,

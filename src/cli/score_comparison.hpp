@@ -27,7 +27,10 @@ std::optional<ComparedScores> compare_scores(const Arguments& arguments,
                                              const std::vector<ChosenNetwork>& networks,
                                              std::stop_token stop);
 
-// The options that it reads: scores, cache, size of the sample.
+// Throws InputError for values of these options that are wrong, also where nothing is to be scored.
+void check_comparison(const Arguments& arguments);
+
+// The options that both read: scores, cache, size of the sample.
 std::vector<OptionGroup> comparison_options();
 
 }  // namespace assay::cli
