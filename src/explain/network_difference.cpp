@@ -169,36 +169,48 @@ std::string main_difference(const NetworkExplanation& a, const NetworkExplanatio
     sentence = fmt::format("B takes {} {} of A ({} instead of {}).", change_text(before, after), noun,
                            text(after), text(before));
 
+  // Parts may go both ways: shares are of what goes the way of the sum.
+  const double direction = after > before ? 1 : -1;
+  double along = 0, against = 0;
   // One subgraph where it makes most of the difference, else a stage.
   Effect most;
   std::map<std::string, double> stages;
   for (const PartPair& pair : pairs) {
     Effect effect = effect_of(pair, a, b, figure);
+    effect.change *= direction;
+    (effect.change > 0 ? along : against) += std::abs(effect.change);
     stages[stage_of(pair, a, b)] += effect.change;
-    if (effect.change * (after - before) > most.change * (after - before)) most = std::move(effect);
+    if (effect.change > most.change) most = std::move(effect);
   }
-  const double share = most.change / (after - before);
-  const auto stage = std::ranges::max_element(
-      stages, {}, [&](const auto& entry) { return entry.second / (after - before); });
-  const double stage_share = stage->second / (after - before);
-  const auto part_text = [](double part) {
-    return part > 1.005
-               ? fmt::format("More than all of that ({:.0f} %, which other parts make up for in part)",
-                             100 * part)
-           : part > 0.5 ? fmt::format("Most of that, {:.0f} %,", 100 * part)
-                        : fmt::format("The largest part of that, {:.0f} %,", 100 * part);
+  const bool both_ways = against > 0.005 * along;
+  if (both_ways) {
+    const std::string added = text(direction > 0 ? along : against),
+                      saved = text(direction > 0 ? against : along);
+    sentence += direction > 0
+                    ? fmt::format(" What takes more adds {}, what takes less saves {}.", added, saved)
+                    : fmt::format(" What takes less saves {}, what takes more adds {}.", saved, added);
+  }
+  const auto part_text = [&](double part) {
+    return fmt::format("{} {}, {:.0f} %,", part > 0.5 ? "Most of" : "The largest part of",
+                       !both_ways      ? "that"
+                       : direction > 0 ? "what is added"
+                                       : "what is saved",
+                       100 * part);
   };
+  const double share = most.change / along;
+  const auto stage = std::ranges::max_element(stages, {}, &std::pair<const std::string, double>::second);
+  const double stage_share = stage->second / along;
   if (share >= 0.4 || stage->first.empty() || stage_share <= share)
     return fmt::format("{} {} comes from {}.", sentence, part_text(share), most.what);
   Effect largest;  // in that stage
   for (const PartPair& pair : pairs) {
     if (stage_of(pair, a, b) != stage->first) continue;
     Effect effect = effect_of(pair, a, b, figure);
-    if (effect.change * (after - before) > largest.change * (after - before)) largest = std::move(effect);
+    effect.change *= direction;
+    if (effect.change > largest.change) largest = std::move(effect);
   }
-  return fmt::format("{} {} comes from {}; the largest single part there is {} ({:.0f} %).", sentence,
-                     part_text(stage_share), stage->first, largest.what,
-                     100 * largest.change / (after - before));
+  return fmt::format("{} {} comes from {}; the largest single part there is {}, {:.0f} %.", sentence,
+                     part_text(stage_share), stage->first, largest.what, 100 * largest.change / along);
 }
 
 }  // namespace assay

@@ -102,6 +102,13 @@ std::string bound_sentence(const NetworkExplanation& e) {
   return fmt::format("Its time is bound {}.", join(texts, ", "));
 }
 
+// ", and in 2 later steps": where as much is alive once more.
+std::string later_peaks(const NetworkExplanation& e) {
+  const std::ptrdiff_t later =
+      std::ranges::count(e.memory, e.peak_memory_bytes, &MemoryMoment::live_bytes) - 1;
+  return later < 1 ? "" : fmt::format(", and in {}", plural(later, "later step"));
+}
+
 std::string lanes_sentence(const NetworkExplanation& e) {
   std::map<std::string, double> idle;
   double all = 0;
@@ -169,8 +176,9 @@ std::vector<std::string> describe(const NetworkExplanation& e) {
       "Of the parameters {}; of the MACs {}.",
       largest(e, static_cast<double>(e.params), [](const ExplainedSubgraph& part) { return part.params; }),
       largest(e, static_cast<double>(e.macs), [](const ExplainedSubgraph& part) { return part.macs; })));
-  sentences.push_back(fmt::format("Memory peaks at {} while {} runs.",
-                                  human_bytes(static_cast<std::uint64_t>(e.peak_memory_bytes)), e.peak_name));
+  sentences.push_back(fmt::format("Memory peaks at {} while {} runs{}.",
+                                  human_bytes(static_cast<std::uint64_t>(e.peak_memory_bytes)), e.peak_name,
+                                  later_peaks(e)));
   if (e.extrapolated) {
     sentences.emplace_back(
         "Some of its subgraphs lie outside of what the estimator was fitted to; those are marked with ?.");

@@ -47,7 +47,7 @@ struct NetworkExplanation {
   std::int64_t params = 0;
   std::int64_t macs = 0;
   std::int64_t peak_memory_bytes = 0;
-  std::string peak_name;  // operator at which memory peaks
+  std::string peak_name;  // first operator at which memory peaks
   double latency_ms = std::numeric_limits<double>::quiet_NaN();
   double latency_low_ms = std::numeric_limits<double>::quiet_NaN();
   double latency_high_ms = std::numeric_limits<double>::quiet_NaN();

@@ -24,7 +24,8 @@ std::vector<PartPair> align_subgraphs(const NetworkExplanation& a, const Network
 
 // What explains most of the difference, in words: of latency where both have it, else of MACs. "B takes 12 %
 // less time than A (0.213 ms instead of 0.242 ms). Most of that, 71 %, comes from stage4.block2.expand (1x1
-// conv 64→384 @14, now 64→256)."
+// conv 64→256 @14 instead of 1x1 conv 64→384 @14)." Where some parts take more and others less, shares are of
+// what changes the way of the whole, and the sentence says how much goes each way.
 std::string main_difference(const NetworkExplanation& a, const NetworkExplanation& b,
                             const std::vector<PartPair>& pairs);
 
