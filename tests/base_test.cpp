@@ -131,7 +131,32 @@ TEST_CASE("numbers are parsed strictly and printed exactly") {
   CHECK(human_bytes(412) == "412 B");
   CHECK(human_bytes(1310720) == "1.25 MiB");
   CHECK(human_count(2'500'000) == "2.50M");
+  CHECK(human_count(999'499) == "999k");
+  CHECK(human_count(999'500) == "1.00M");
+  CHECK(human_milliseconds(12.3456) == "12.346");
+  CHECK(human_milliseconds(0.0012345) == "0.00123");
+  CHECK(human_milliseconds(-0.0012345, 4) == "-0.00123");
+  CHECK(human_milliseconds(0) == "0.000");
   CHECK(human_duration(200) == "3 min 20 s");
+}
+
+TEST_CASE("shortened names keep their ends, and stay different where they are") {
+  const auto ends = [](std::vector<std::string> names) {
+    std::vector<std::string> texts;
+    const auto all = short_ends(names, 15);
+    for (const std::string& name : names) texts.push_back(all.at(name));
+    return texts;
+  };
+  CHECK(ends({"stage2.conv"}) == std::vector<std::string>{"stage2.conv"});
+  CHECK(ends({"stage2.block2.expand"}) == std::vector<std::string>{"…block2.expand"});
+  CHECK(ends({"/layer1/layer1.0/Conv"}) == std::vector<std::string>{"…layer1.0/Conv"});
+  CHECK(ends({"stage2.block2.expand", "stage3.block2.expand", "stage3.block2.expand",
+              "stage3.block3.expand"}) ==
+        std::vector<std::string>{"stage2.block2.expand", "stage3.block2.expand", "stage3.block2.expand",
+                                 "stage3.block3.expand"});
+  CHECK(ends({"twenty bytes and no separator", ""}) == std::vector<std::string>{"…nd no separator", ""});
+  CHECK(ends({"größerer_name_äöü"}) == std::vector<std::string>{"…rer_name_äöü"});
+  CHECK(ends({"größerer_name_äö"}) == std::vector<std::string>{"…erer_name_äö"});
 }
 
 TEST_CASE("CSV: quotes, line ends and exact round trip") {

@@ -102,7 +102,7 @@ TEST_CASE("estimate --memory-profile: steps, peak, and the better order") {
   CHECK(csv.out.starts_with("row,order,step,operator,last_operator,live_bytes,peak,proven\n"));
 }
 
-TEST_CASE("estimate: tables for people fit 120 columns and hold layers, memory and totals") {
+TEST_CASE("estimate: tables for people fit a terminal and hold layers, memory and totals") {
   const Folder folder;
   const Outcome outcome = shell(folder, nasbench + "--layers --format table");
   REQUIRE(outcome.exit_code == 0);
@@ -111,8 +111,11 @@ TEST_CASE("estimate: tables for people fit 120 columns and hold layers, memory a
     CAPTURE(part);
     CHECK(mentions(outcome.out, part));
   }
-  // The last lines hold the candidate itself, which is as long as it is.
-  CHECK(widest_line(outcome.out.substr(0, outcome.out.rfind("\n\n"))) <= 120);
+  // The last lines hold the candidate itself, which is as long as it is. Names are as long as it takes to
+  // tell the first stage's subgraphs from the second's.
+  CHECK(widest_line(outcome.out.substr(0, outcome.out.rfind("\n\n"))) <= 125);
+  CHECK(mentions(outcome.out, "stage1.block1.edge_0_1.conv "));
+  CHECK(mentions(outcome.out, "stage2.block1.edge_0_1.conv "));
   // A single network's subgraphs are shown anyway; its memory step by step when asked for.
   const Outcome plain = shell(folder, nasbench + "--format table");
   CHECK(mentions(plain.out, "what would make it faster"));

@@ -54,6 +54,8 @@ TEST_CASE("six significant digits") {
 
 TEST_CASE("styles") {
   CHECK(readable(2.5e6, Style::count) == "2.50M");
+  CHECK(readable(0.000123456, Style::fixed) == "0.000");
+  CHECK(readable(0.000123456, Style::latency) == "0.000123");
   CHECK(readable(12.345, Style::percent) == "12.3 %");
   CHECK(readable(0.000123456, Style::number) == "0.0001235");
   CHECK(readable(std::int64_t{7}, Style::number) == "7");

@@ -34,6 +34,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+// At most `most` bytes and an ellipsis, from a part of the name on where one begins there.
+std::string short_end(const std::string& name, std::size_t most) {
+  if (name.size() <= most) return name;
+  std::size_t begin = name.size() - most;
+  const std::size_t separator = name.find_first_of("./", begin);
+  if (separator != std::string::npos && separator + 1 < name.size()) begin = separator + 1;
+  while (begin < name.size() && (name[begin] & 0xC0) == 0x80) ++begin;  // within a character of UTF-8
+  return "…" + name.substr(begin);
+}
+
 }  // namespace
 
 std::optional<std::string> nearest_name(std::string_view name, std::span<const std::string> known) {
@@ -79,6 +89,20 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
+std::map<std::string, std::string, std::less<>> short_ends(std::span<const std::string> names,
+                                                           std::size_t most) {
+  for (;; most += most / 3 + 1) {
+    std::map<std::string, std::string, std::less<>> ends;
+    std::map<std::string, std::string> owners;
+    bool distinct = true;
+    for (const std::string& name : names) {
+      const std::string& end = ends[name] = short_end(name, most);
+      distinct = distinct && owners.try_emplace(end, name).first->second == name;
+    }
+    if (distinct) return ends;
+  }
+}
+
 std::string shell_quoted(std::string_view text) {
   constexpr std::string_view plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
@@ -110,10 +134,11 @@ std::string exact_number(double value) {
 
 namespace {
 
-// Three significant digits and the unit that makes the number smaller than `step`.
-std::string scaled(double value, double step, std::span<const char* const> units, std::string_view gap) {
+// Three significant digits and the unit that makes the number smaller than `most`.
+std::string scaled(double value, double step, double most, std::span<const char* const> units,
+                   std::string_view gap) {
   std::size_t unit = 0;
-  while (std::abs(value) >= step && unit + 1 < units.size()) {
+  while (std::abs(value) >= most && unit + 1 < units.size()) {
     value /= step;
     ++unit;
   }
@@ -125,12 +150,20 @@ std::string scaled(double value, double step, std::span<const char* const> units
 
 std::string human_bytes(std::uint64_t bytes) {
   static constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-  return scaled(static_cast<double>(bytes), 1024, units, " ");
+  return scaled(static_cast<double>(bytes), 1024, 1024, units, " ");
 }
 
 std::string human_count(double count) {
   static constexpr const char* units[] = {"", "k", "M", "G", "T"};
-  return scaled(count, 1000, units, "");
+  return scaled(count, 1000, 999.5, units, "");  // 999.5k is 1.00M, not 1000k
+}
+
+std::string human_milliseconds(double milliseconds, int decimals) {
+  constexpr int most = 12;
+  if (milliseconds != 0 && std::isfinite(milliseconds))
+    decimals =
+        std::clamp(2 - static_cast<int>(std::floor(std::log10(std::abs(milliseconds)))), decimals, most);
+  return fmt::format("{:.{}f}", milliseconds, decimals);
 }
 
 std::string human_duration(double seconds) {

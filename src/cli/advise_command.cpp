@@ -208,8 +208,8 @@ int run(const Arguments& arguments) {
     const RewritePlan plan =
         plan_rewrites(network, *estimator, scores, settings, [&](const RewriteProgress& now) {
           ProgressState next = state(now.steps);
-          next.details.push_back(fmt::format("{}   {:.3f} ms   rank score {:.3f}",
-                                             number_of(now.steps, "step"), now.latency_ms, now.score));
+          next.details.push_back(fmt::format("{}   {} ms   rank score {:.3f}", number_of(now.steps, "step"),
+                                             human_milliseconds(now.latency_ms), now.score));
           next.fields["best"] = {{"latency_ms", now.latency_ms}, {"rank_score", now.score}};
           display.show(std::move(next));
         });

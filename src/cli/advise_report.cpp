@@ -1,5 +1,7 @@
 #include "advise_report.hpp"
 
+#include "assay/base/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -77,7 +79,7 @@ void add_row(Table& table, const AdviceReport& report, const char* part, std::in
 
 const std::vector<Column>& step_columns() {
   static const std::vector<Column> columns = {
-      {"step", "step", Style::text},        {"latency", "latency (ms)", Style::fixed},
+      {"step", "step", Style::text},        {"latency", "latency (ms)", Style::latency},
       {"change", "by this", Style::number}, {"saved", "in all", Style::number},
       {"lanes", "lanes", Style::number},    {"memory", "memory", Style::bytes},
       {"params", "params", Style::count},   {"macs", "MACs", Style::count},
@@ -247,13 +249,14 @@ std::string advice_text(const AdviceReport& report, bool list, int width, bool c
   const NetworkFigures &from = plan.original, &to = plan.result();
   std::string text;
   if (list) {
-    text += fmt::format("{} on {}: {:.3f} ms, rank score {:.3f}. Each step alone:\n\n", report.source,
-                        report.hardware, from.latency_ms, from.score);
+    text += fmt::format("{} on {}: {} ms, rank score {:.3f}. Each step alone:\n\n", report.source,
+                        report.hardware, human_milliseconds(from.latency_ms), from.score);
     return text + trial_table(by_gain(plan.alone), from, plan.quick_score_of_original).to_text(width, colour);
   }
   text += fmt::format(
-      "{} on {}: {:.3f} -> {:.3f} ms ({}), memory {}, rank score {:.3f} -> {:.3f}\n\n", report.source,
-      report.hardware, from.latency_ms, to.latency_ms, change_text(from.latency_ms, to.latency_ms),
+      "{} on {}: {} -> {} ms ({}), memory {}, rank score {:.3f} -> {:.3f}\n\n", report.source,
+      report.hardware, human_milliseconds(from.latency_ms), human_milliseconds(to.latency_ms),
+      change_text(from.latency_ms, to.latency_ms),
       change_text(static_cast<double>(from.peak_memory_bytes), static_cast<double>(to.peak_memory_bytes)),
       from.score, to.score);
   text += taken_text(plan, width, colour);

@@ -24,9 +24,9 @@ namespace assay::cli {
 namespace {
 
 const std::vector<Column>& estimate_columns(bool people) {
-  static std::vector<Column> columns = {{"latency_ms", "latency (ms)", Style::fixed},
-                                        {"latency_low_ms", "low", Style::fixed},
-                                        {"latency_high_ms", "high", Style::fixed},
+  static std::vector<Column> columns = {{"latency_ms", "latency (ms)", Style::latency},
+                                        {"latency_low_ms", "low", Style::latency},
+                                        {"latency_high_ms", "high", Style::latency},
                                         {"peak_memory_bytes", "memory", Style::bytes},
                                         {"weight_bytes", "weights", Style::bytes},
                                         {"params", "params", Style::count},

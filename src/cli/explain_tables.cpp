@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -29,6 +31,12 @@ const ExplainedSubgraph* part_of(const NetworkExplanation& explanation, int inde
   return index < 0 ? nullptr : &explanation.subgraphs[static_cast<std::size_t>(index)];
 }
 
+using ShortNames = std::map<std::string, std::string, std::less<>>;
+
+void add_names(const NetworkExplanation& explanation, std::vector<std::string>& names) {
+  for (const ExplainedSubgraph& part : explanation.subgraphs) names.push_back(part.name);
+}
+
 // "+0.012", so that a difference is seen as one.
 std::string signed_text(double value, int digits) {
   return std::isfinite(value) ? fmt::format("{:+.{}g}", value, digits) : "-";
@@ -46,7 +54,7 @@ Table stage_table(const NetworkExplanation& explanation) {
                           {"widest", "widest", Style::number},
                           {"params", "params", Style::count},
                           {"macs", "MACs", Style::count},
-                          {"latency_ms", time ? "ms" : "", Style::fixed},
+                          {"latency_ms", time ? "ms" : "", Style::latency},
                           {"share_percent", time ? "share" : "", Style::percent}},
               .rows = {}};
   for (const NetworkStage& stage : stages_of(explanation)) {
@@ -70,9 +78,12 @@ Table subgraph_table(const NetworkExplanation& explanation, bool people) {
                             {"bound", time ? "bound by" : "", Style::text},
                             {"advice", time ? "what would make it faster" : "", Style::text}},
                 .rows = {}};
+    std::vector<std::string> names;
+    add_names(explanation, names);
+    const ShortNames short_names = short_ends(names);
     for (const ExplainedSubgraph& part : explanation.subgraphs) {
-      table.rows.push_back({short_name(part.name), part.brief, part.params, part.macs,
-                            fmt::format("{:.4f}", part.latency_ms), percent(part.share),
+      table.rows.push_back({short_names.at(part.name), part.brief, part.params, part.macs,
+                            human_milliseconds(part.latency_ms, 4), percent(part.share),
                             fmt::format("{:.0f}%", 100 * part.lane_efficiency),
                             part.bound + (part.extrapolated ? " ?" : ""), part.advice});
     }
@@ -100,6 +111,12 @@ Table memory_table(const NetworkExplanation& explanation) {
                           {"live_bytes", "alive", Style::bytes},
                           {"bar", "of the peak", Style::text}},
               .rows = {}};
+  std::vector<std::string> names;
+  for (const MemoryMoment& moment : explanation.memory) {
+    names.push_back(moment.name);
+    names.push_back(moment.last_name);
+  }
+  const ShortNames short_names = short_ends(names);
   std::int64_t step = 0;
   for (const MemoryMoment& moment : explanation.memory) {
     const bool peak = moment.live_bytes == explanation.peak_memory_bytes;
@@ -108,11 +125,9 @@ Table memory_table(const NetworkExplanation& explanation) {
                     static_cast<double>(std::max<std::int64_t>(explanation.peak_memory_bytes, 1)));
     std::string bar;
     for (long i = 0; i < length; ++i) bar += "█";
-    table.rows.push_back({++step,
-                          moment.name == moment.last_name
-                              ? short_name(moment.name)
-                              : fmt::format("{} … {}", short_name(moment.name), short_name(moment.last_name)),
-                          moment.live_bytes, bar + (peak ? " peak" : "")});
+    std::string name = short_names.at(moment.name);
+    if (moment.name != moment.last_name) name += " … " + short_names.at(moment.last_name);
+    table.rows.push_back({++step, name, moment.live_bytes, bar + (peak ? " peak" : "")});
   }
   return table;
 }
@@ -216,6 +231,10 @@ Table pair_table(const NetworkExplanation& a, const NetworkExplanation& b, const
               .rows = {}};
   table.columns[0].heading = "change";
   table.columns[1].heading = "subgraph";
+  std::vector<std::string> names;
+  add_names(a, names);
+  add_names(b, names);
+  const ShortNames short_names = short_ends(names);
   for (const PartPair& pair : pairs) {
     if (people && pair.change == PartChange::same) continue;
     const ExplainedSubgraph* in_a = part_of(a, pair.a);
@@ -231,17 +250,17 @@ Table pair_table(const NetworkExplanation& a, const NetworkExplanation& b, const
     };
     const auto latency = [&](const ExplainedSubgraph* part) {
       if (part == nullptr || !std::isfinite(part->latency_ms)) return Cell();
-      return people ? Cell(fmt::format("{:.4f}", part->latency_ms)) : Cell(significant(part->latency_ms));
+      return people ? Cell(human_milliseconds(part->latency_ms, 4)) : Cell(significant(part->latency_ms));
     };
     const double change = time ? latency_b - latency_a : nothing;
-    const std::string name = people ? short_name((in_b != nullptr ? in_b : in_a)->name) : "";
+    const std::string name = people ? short_names.at((in_b != nullptr ? in_b : in_a)->name) : "";
     table.rows.push_back(
         {std::string(to_string(pair.change)), people ? Cell(name) : text(in_a, &ExplainedSubgraph::name),
          text(in_a, people ? &ExplainedSubgraph::brief : &ExplainedSubgraph::shape),
          text(in_b, &ExplainedSubgraph::name),
          text(in_b, people ? &ExplainedSubgraph::brief : &ExplainedSubgraph::shape), latency(in_a),
          latency(in_b),
-         people ? Cell(std::isfinite(change) ? fmt::format("{:+.4f}", change) : "")
+         people ? Cell(std::isfinite(change) ? (change < 0 ? "" : "+") + human_milliseconds(change, 4) : "")
                 : Cell(significant(change)),
          figure(in_a, &ExplainedSubgraph::macs), figure(in_b, &ExplainedSubgraph::macs),
          figure(in_a, &ExplainedSubgraph::params), figure(in_b, &ExplainedSubgraph::params)});

@@ -17,7 +17,7 @@ Table empty_table(bool people, bool several) {
     return {.columns = {{"row", several ? "row" : "", Style::number},
                         {"operator", "operator", Style::text},
                         {"subgraph", "subgraph", Style::text},
-                        {"latency_ms", "ms", Style::fixed},
+                        {"latency_ms", "ms", Style::latency},
                         {"share_percent", "share", Style::number},
                         {"lane_efficiency_percent", "lanes", Style::number},
                         {"bound", "bound by", Style::text},
@@ -107,7 +107,7 @@ std::vector<Cell> full_row(std::int64_t row, const std::string& name, const Subg
 }
 
 std::string milliseconds(double value) {
-  return fmt::format("{:.4f}", value);
+  return human_milliseconds(value, 4);
 }
 std::string whole_percent(double share) {
   return fmt::format("{:.0f}%", 100 * share);
@@ -116,7 +116,7 @@ std::string whole_percent(double share) {
 std::vector<Cell> short_row(std::int64_t row, const std::string& name, const SubgraphPrediction& part,
                             const Advice& advice) {
   return {row,
-          short_name(name),
+          name,
           operation_text(part.subgraph) + " " + size_text(part.subgraph),
           milliseconds(part.latency_ms),
           fmt::format("{:.1f}%", 100 * part.share),
@@ -151,13 +151,6 @@ std::vector<Cell> total_row(std::int64_t row, std::span<const SubgraphPrediction
 
 }  // namespace
 
-std::string short_name(std::string_view name) {
-  constexpr std::size_t most = 25;
-  if (name.size() <= most) return std::string(name);
-  const std::size_t dot = name.find('.', name.size() - most);
-  return "…" + std::string(name.substr(dot == std::string_view::npos ? name.size() - most + 1 : dot + 1));
-}
-
 LayerReport::LayerReport(const Estimator& estimator, bool people, bool several)
     : estimator_(estimator), people_(people), table_(empty_table(people, several)) {}
 
@@ -169,10 +162,13 @@ const Advice& LayerReport::advice_of(const SubgraphPrediction& part) {
 
 void LayerReport::add(const Network& network, std::int64_t row) {
   const std::vector<SubgraphPrediction> parts = estimator_.explain(network);
-  for (const SubgraphPrediction& part : parts) {
-    const std::string name(network.name(part.first));
-    const Advice& advice = advice_of(part);
-    table_.rows.push_back(people_ ? short_row(row, name, part, advice) : full_row(row, name, part, advice));
+  std::vector<std::string> names;
+  for (const SubgraphPrediction& part : parts) names.emplace_back(network.name(part.first));
+  const auto short_names = short_ends(names);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const Advice& advice = advice_of(parts[i]);
+    table_.rows.push_back(people_ ? short_row(row, short_names.at(names[i]), parts[i], advice)
+                                  : full_row(row, names[i], parts[i], advice));
   }
   if (people_) table_.rows.push_back(total_row(row, parts));
 }

@@ -13,10 +13,7 @@
 
 namespace assay::cli {
 
-// For a table: the end of a name says most, "…block12.edge_1_3.conv".
-std::string short_name(std::string_view name);
-
-// For people: short words that fit 120 columns, and totals. For machines: every figure of the advice.
+// For people: short words, as much as a terminal is wide, and totals. For machines: every figure of the advice.
 class LayerReport {
  public:
   LayerReport(const Estimator& estimator, bool people, bool several);

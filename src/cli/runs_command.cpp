@@ -34,7 +34,7 @@ Table table_of(const std::vector<RunSummary>& runs) {
                           {"evaluated", "evaluated", Style::number},
                           {"front", "front", Style::number},
                           {"best_rank_score", "", Style::fixed},
-                          {"best_latency_ms", "best (ms)", Style::fixed},
+                          {"best_latency_ms", "best (ms)", Style::latency},
                           {"best_macs", "best (MACs)", Style::count},
                           {"test_accuracy_percent", "accuracy", Style::percent},
                           {"seconds", "time", Style::duration},

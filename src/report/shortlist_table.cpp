@@ -33,10 +33,10 @@ std::vector<Column> Rows::columns() const {
   }
   columns.push_back({"rank_score", "rank score", Style::fixed});
   if (has_latency_) {
-    columns.push_back({"latency_ms", "latency (ms)", Style::fixed});
+    columns.push_back({"latency_ms", "latency (ms)", Style::latency});
     if (!people_) {
-      columns.push_back({"latency_low_ms", "", Style::fixed});
-      columns.push_back({"latency_high_ms", "", Style::fixed});
+      columns.push_back({"latency_low_ms", "", Style::latency});
+      columns.push_back({"latency_high_ms", "", Style::latency});
     }
   }
   columns.push_back({"peak_memory_bytes", "memory", Style::bytes});

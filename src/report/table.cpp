@@ -100,6 +100,8 @@ std::string readable(const Cell& cell, Style style) {
       return human_duration(value);
     case Style::fixed:
       return fmt::format("{:.3f}", value);
+    case Style::latency:
+      return human_milliseconds(value);
     case Style::number:
       if (integer != nullptr) return std::to_string(*integer);
       return fmt::format("{:.4g}", value);

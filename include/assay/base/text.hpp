@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,14 +31,22 @@ std::string shell_quoted(std::string_view text);
 std::optional<std::int64_t> parse_integer(std::string_view text);
 std::optional<double> parse_number(std::string_view text);
 
+// Per name the end of it, as that says most: "…block12.edge_1_3.conv". About `most` bytes long, and longer
+// where different names would look the same.
+std::map<std::string, std::string, std::less<>> short_ends(std::span<const std::string> names,
+                                                           std::size_t most = 25);
+
 // Shortest text that reads back as the same double; used wherever results are written, so that files compare
 // byte for byte. The value must be finite.
 std::string exact_number(double value);
 
 // For people: "1.25 MiB", "412 B".
 std::string human_bytes(std::uint64_t bytes);
-// For people: "2.5M", "831k", "90".
+// For people: "2.50M", "831k", "90".
 std::string human_count(double count);
+// For people: "12.346", "0.719", "0.00123": as many decimals, and more where they would leave fewer than
+// three digits of a small value.
+std::string human_milliseconds(double milliseconds, int decimals = 3);
 // For people: "3 min 20 s", "12 s", "0.42 s".
 std::string human_duration(double seconds);
 

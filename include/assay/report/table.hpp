@@ -14,6 +14,7 @@ enum class Style {
   text,
   number,    // four significant digits
   fixed,     // three decimals, so that a column lines up
+  latency,   // so, but with three digits of small values: 12.346, 0.00123
   count,     // 2.50M
   bytes,     // 1.25 MiB
   percent,   // 12.3 %
