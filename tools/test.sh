@@ -7,4 +7,4 @@ cd "$(dirname "$0")/.."
 tools/setup.sh --tests
 cmake --preset test >/dev/null
 cmake --build --preset test
-ctest --preset test "$@"
+ctest --preset test -j "$(nproc)" "$@"
