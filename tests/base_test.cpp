@@ -140,6 +140,14 @@ TEST_CASE("numbers are parsed strictly and printed exactly") {
   CHECK(human_duration(200) == "3 min 20 s");
 }
 
+TEST_CASE("a command's words survive the shell's quotes") {
+  const std::vector<std::string> words = {"assay", "my space.toml", "it's", "", "--seed", "\\", "a\nb", "$x"};
+  std::string command;
+  for (const std::string& word : words) command += (command.empty() ? "" : " ") + shell_quoted(word);
+  CHECK(shell_words(command) == words);
+  CHECK(shell_words("").empty());
+}
+
 TEST_CASE("shortened names keep their ends, and stay different where they are") {
   const auto ends = [](std::vector<std::string> names) {
     std::vector<std::string> texts;

@@ -66,7 +66,9 @@ TEST_CASE("completion and manual know what they know") {
   const Folder folder;
   CHECK(mentions(shell(folder, "assay completion bash").out, "complete -F _assay assay"));
   CHECK(mentions(shell(folder, "assay completion zsh").out, "#compdef assay"));
-  CHECK(mentions(shell(folder, "assay completion fish").err, "\"fish\" is no shell"));
+  CHECK(mentions(shell(folder, "assay completion fish").err,
+                 "\"fish\" is no shell that this completes. Give bash or zsh;"));
+  CHECK(mentions(shell(folder, "assay completion bahs").err, "Did you mean \"bash\"?"));
   CHECK(shell(folder, "assay completion").exit_code == 2);
   CHECK(mentions(shell(folder, "assay man search").out, "\\-\\-latency\\-ms"));
   CHECK(mentions(shell(folder, "assay man serach").err, "Did you mean \"search\"?"));

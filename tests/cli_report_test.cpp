@@ -95,6 +95,10 @@ TEST_CASE("a report holds what the journal holds") {
   const assay::SessionRow session = journal.sessions().at(0);
   CHECK(report.at("sessions")[0].at("command") == session.command);
   CHECK(session.command.find("search space.toml") != std::string::npos);
+  std::string repeat = session.command;
+  repeat.erase(repeat.find(" --run run.journal"), 18);
+  CHECK(report.at("repeat") == repeat);
+  CHECK(report.at("ranked") == false);
   CHECK(report.at("sessions")[0].at("isa") == session.isa);
   CHECK(report.at("sessions")[0].at("libraries") == session.libraries);
 }
@@ -220,6 +224,8 @@ TEST_CASE("a journal that does not tell all is reported as far as it does, and s
   CHECK(space.at("shortlist").size() == 5);
   CHECK(space.at("slices").empty());
   CHECK(space.at("importance").empty());
+  CHECK(mentions(space.at("no_slices"), "cannot be read"));
+  CHECK(mentions(space.at("no_importance"), "cannot be read"));
   CHECK(run.run("report space.journal --out page.html").exit_code == 0);
   CHECK(run.run("report space.journal").exit_code == 0);
   CHECK(mentions(run.run("explain space.journal:1").err, "none of its networks can be built"));
@@ -273,7 +279,11 @@ TEST_CASE("a run without hardware is reported by MACs") {
   CHECK(report.at("slices").size() == 1);
   CHECK(report.at("baseline").is_null());
   CHECK(shell(folder, "assay report run.journal --out report.html").exit_code == 0);
-  CHECK(mentions(shell(folder, "assay report run.journal").out, "MACs"));
+  const std::string text = shell(folder, "assay report run.journal").out;
+  CHECK(mentions(text, "MACs"));
+  // One score that enters by rank: the best has 0, which looks like nothing.
+  CHECK(report.at("ranked") == true);
+  CHECK(mentions(text, "a rank score of 0 (the best in every score)"));
 }
 
 TEST_CASE("the landscape is the one that was asked for") {
@@ -290,10 +300,13 @@ TEST_CASE("the landscape is the one that was asked for") {
   };
   refuses("--landscape a.kernel,a.chanels", "\"a.channels\"");
   refuses("--landscape a.kernel", "two decisions");
+  refuses("--landscape ,", "two decisions");
+  refuses("--landscape a.kernel,a.channels,a.stride --format csv", "two decisions");
   refuses("--landscape a.kernel,a.kernel", "twice");
   refuses("--format pdf", "Known are: table, html");
   refuses("--out run.journal", "overwrite");
   CHECK(shared_run().run("report none.journal").exit_code == 2);
+  CHECK(mentions(shared_run().run("report .").err, "assay runs . lists them"));
   CHECK(shared_run().run("report space.toml").exit_code == 2);
   CHECK(shared_run().run("report").exit_code == 2);
 }
@@ -332,5 +345,16 @@ TEST_CASE("a search writes its report at its end") {
   const json written = json::parse(folder.read("report.json"));
   CHECK(written.at("state") == "finished");
   CHECK(written == json::parse(shell(folder, "assay report run.journal --format json").out));
+  // Word for word it repeats the run, after a continuation, too.
+  const std::string again = "assay search space.toml --evaluations 10 --scores params --quiet";
+  REQUIRE(shell(folder, again + " --resume --run=run.journal").exit_code == 0);
+  const std::string repeat =
+      json::parse(shell(folder, "assay report run.journal --format json").out).at("repeat");
+  CHECK(repeat == again);
+  CHECK(mentions(shell(folder, "assay report run.journal").out,
+                 "# to repeat it as a new run:\n" + repeat + "\n"));
+  REQUIRE(shell(folder, repeat).exit_code == 0);
+  CHECK(shell(folder, "assay report --format csv").out ==
+        shell(folder, "assay report run.journal --format csv").out);
   CHECK(mentions(shell(folder, search + "--resume --report run.journal").err, "overwrite"));
 }

@@ -167,7 +167,7 @@ TEST_CASE("candidate files") {
   check_mentions(text("s.channels=4"), {"--candidate", "s.kernel", "missing"});
   check_mentions(text("s.channels=4 s.kernl=3"), {"s.kernl", "Did you mean \"s.kernel\""});
   check_mentions(text("s.channels=4 s.kernel=3 s.kernel=5"), {"twice"});
-  check_mentions(text("s.channels"), {"decision=option"});
+  check_mentions(text("s.channels"), {"decision=option", "for each decision"});
 }
 
 // Mutated and truncated spaces: whatever happens, it is an InputError or a space that works.

@@ -112,6 +112,28 @@ std::string shell_quoted(std::string_view text) {
   return quoted + "'";
 }
 
+std::vector<std::string> shell_words(std::string_view command) {
+  std::vector<std::string> words;
+  std::string word;
+  bool quoted = false, begun = false;
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    const char c = command[i];
+    if (c == ' ' && !quoted) {
+      if (begun) words.push_back(std::move(word));
+      word.clear();
+      begun = false;
+      continue;
+    }
+    begun = true;
+    if (c == '\'')
+      quoted = !quoted;
+    else
+      word += c == '\\' && !quoted && i + 1 < command.size() ? command[++i] : c;
+  }
+  if (begun) words.push_back(std::move(word));
+  return words;
+}
+
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -33,8 +33,11 @@ int run(const Arguments& arguments) {
   } else if (kind != shipped_kinds().end()) {
     for (const std::string& name : shipped_names(*kind)) print(name + "\n");
   } else {
-    const std::vector<std::string> known = value_syntax(topics, {}).words;
-    throw InputError(fmt::format("assay completion: \"{}\" is no shell.{}", topic, suggestion(topic, known)));
+    const auto nearest = nearest_name(topic, value_syntax(topics, {}).words);
+    throw InputError(fmt::format(
+        "assay completion: \"{}\" is no shell that this completes.{}", topic,
+        nearest ? fmt::format(" Did you mean \"{}\"?", *nearest)
+                : " Give bash or zsh; or spaces, accelerators or estimators, for a list of their names."));
   }
   return 0;
 }

@@ -13,7 +13,8 @@
 
 namespace assay::cli {
 
-// For people: short words, as much as a terminal is wide, and totals. For machines: every figure of the advice.
+// For people: short words, as much as a terminal is wide, and totals. For machines: every figure of the
+// advice.
 class LayerReport {
  public:
   LayerReport(const Estimator& estimator, bool people, bool several);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include <fmt/format.h>
@@ -68,6 +69,14 @@ std::optional<Estimator> estimator_of(const RunIdentity& identity, const json& s
   return std::nullopt;
 }
 
+RunJournal open(const std::string& path) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none))
+    throw InputError(fmt::format("{} is a folder. Name a journal in it: assay runs {} lists them.", path,
+                                 shell_quoted(path)));
+  return RunJournal::open_to_read(path);
+}
+
 Ranking ranking_of_settings(const RunIdentity& identity, const json& settings) {
   Ranking ranking;
   ranking.settings.scores = identity.scores;
@@ -101,7 +110,7 @@ Budget budget_of_settings(const json& settings) {
 
 }  // namespace
 
-RecordedRun::RecordedRun(const std::string& path) : journal(RunJournal::open_to_read(path)) {
+RecordedRun::RecordedRun(const std::string& path) : journal(open(path)) {
   const RunIdentity& identity = journal.identity();
   json settings;
   try {

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace assay::cli {
 namespace {
 
@@ -25,7 +27,18 @@ std::string newest_journal() {
   return runs.front().path;
 }
 
+// Two decisions, or none: those that tell most.
+std::vector<std::string> landscape_of(const Arguments& arguments) {
+  std::vector<std::string> decisions = arguments.list("landscape");
+  if (arguments.given("landscape") && decisions.size() != 2)
+    throw InputError(
+        fmt::format("assay report: --landscape is \"{}\". Give two decisions with a comma between them.",
+                    *arguments.text("landscape")));
+  return decisions;
+}
+
 int run(const Arguments& arguments) {
+  const std::vector<std::string> landscape = landscape_of(arguments);
   const std::string path = arguments.text("out").value_or("-");
   const ReportFormat format = report_format("assay report", arguments.text("format"), path);
   const bool named = !arguments.positionals().empty();
@@ -34,7 +47,7 @@ int run(const Arguments& arguments) {
   const OutputFile probe(path);  // a place that cannot be written must not be found out after the work
   const RecordedRun recorded(journal);
   const RunReport report =
-      make_report(recorded, {.landscape = arguments.list("landscape"),
+      make_report(recorded, {.landscape = landscape,
                              .candidates = arguments.integer("points", 1, 1'000'000).value(),
                              // The columns of the shortlist need none of it.
                              .analysis = format != ReportFormat::csv});

@@ -34,6 +34,19 @@ ReportCandidate candidate_of(const EvaluationRow& row, double rank_score) {
           .seconds = row.seconds};
 }
 
+// The command of a session without what names its journal, which exists by now.
+std::string repeating(const std::string& command) {
+  const std::vector<std::string> words = shell_words(command);
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--run")
+      ++i;
+    else if (words[i] != "--resume" && !words[i].starts_with("--run="))
+      text += (text.empty() ? "" : " ") + shell_quoted(words[i]);
+  }
+  return text;
+}
+
 void add_facts(RunReport& report, const RecordedRun& run) {
   const RunJournal& journal = run.journal;
   const RunIdentity& identity = journal.identity();
@@ -69,7 +82,10 @@ void add_facts(RunReport& report, const RecordedRun& run) {
                                .end = session.end,
                                .workers = session.workers});
   }
-  if (report.sessions.empty()) {
+  report.ranked = std::ranges::all_of(run.ranking.terms, &RankTerm::by_rank);
+  if (!report.sessions.empty()) {
+    report.repeat = repeating(report.sessions.back().command);
+  } else {
     report.notes.push_back(fmt::format(
         "The journal is older than those that hold the commands of a run; it was written by assay {}.",
         identity.assay_version));
@@ -215,7 +231,11 @@ RunReport make_report(const RecordedRun& run, const ReportSettings& settings) {
   report.winner = winner_of(report.shortlist);
   if (const auto baseline = run.journal.baseline())
     report.baseline = network(baseline->row, baseline->rank_score, 0);
-  if (settings.analysis && run.space) add_landscape(report, run, standing, settings.landscape);
+  if (settings.analysis && run.space) {
+    add_landscape(report, run, standing, settings.landscape);
+  } else if (settings.analysis) {
+    report.no_slices = report.no_importance = "The run's space cannot be read as the search read it.";
+  }
   report.notes.insert(report.notes.end(), run.notes.begin(), run.notes.end());
   return report;
 }

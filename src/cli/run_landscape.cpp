@@ -79,10 +79,11 @@ Importance score_importance(const RecordedRun& run, const RunStanding& standing)
 // Shares of the cost, per decision; zeros, with a note, for a space of too many options.
 std::vector<double> add_importance(RunReport& report, const RecordedRun& run, const RunStanding& standing) {
   if (const std::size_t options = option_count(*run.space); options > most_options) {
-    report.notes.push_back(fmt::format(
+    report.no_importance = fmt::format(
         "How much each decision matters is left out: the space has {} options, and it is worked out for up "
         "to {}.",
-        options, most_options));
+        options, most_options);
+    report.notes.push_back(report.no_importance);
     return std::vector<double>(run.space->decisions().size(), 0);
   }
   const Importance cost = cost_importance(run), score = score_importance(run, standing);
@@ -170,21 +171,22 @@ void add_landscape(RunReport& report, const RecordedRun& run, const RunStanding&
                    const std::vector<std::string>& decisions) {
   const Space& space = *run.space;
   const std::vector<double> importance = add_importance(report, run, standing);
-  if (report.shortlist.empty()) return;
+  if (report.shortlist.empty()) {
+    report.no_slices = "No network could be scored yet, so there is none to look around.";
+    return;
+  }
   const Candidate winner{report.shortlist[report.winner].candidate.choices};
   const Estimator* estimator = run.estimator ? &*run.estimator : nullptr;
   const std::optional<Space> curated = estimator != nullptr ? curated_space(report, run) : std::nullopt;
   std::optional<std::pair<std::size_t, std::size_t>> pair;
   if (decisions.empty()) {
     pair = choose_grid_decisions(space, winner, importance, estimator, curated ? &*curated : nullptr);
-  } else if (decisions.size() == 2) {
-    pair = {decision_of(space, decisions[0]), decision_of(space, decisions[1])};
   } else {
-    throw InputError(
-        fmt::format("--landscape takes two decisions with a comma between them, not {}.", decisions.size()));
+    pair = {decision_of(space, decisions.at(0)), decision_of(space, decisions.at(1))};
   }
   if (!pair) {
-    report.notes.emplace_back("No landscape: fewer than two decisions of the winner are numbers.");
+    report.no_slices = "No landscape: fewer than two decisions of the winner are numbers.";
+    report.notes.push_back(report.no_slices);
     return;
   }
   const DecisionGrid grid = decision_grid(space, winner, pair->first, pair->second, estimator);

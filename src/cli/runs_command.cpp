@@ -81,11 +81,13 @@ Command runs_command() {
       .description =
           "Lists the journals of searches, newest first: those of runs/ when nothing is named.\n"
           "state is running, finished, stopped (by Ctrl-C), killed (nobody is writing it, and it did not "
-          "end: continue\n"
-          "it with assay search --resume), failed, or unreadable, with the cause in the last column. best "
-          "is the network\n"
-          "with the best rank score that meets the run's budgets, or the most accurate one once some are "
-          "trained; its rank score (csv, json) is known once the search has ended.",
+          "end: continue it\n"
+          "with assay search --resume), failed, or unreadable, with the cause in the last column. best is "
+          "the "
+          "network with\n"
+          "the best rank score that meets the run's budgets, or the most accurate one once some are trained; "
+          "its rank\n"
+          "score (csv, json) is known once the search has ended.",
       .groups = {output_options()},
       .example = "  assay runs\n  assay runs runs elsewhere/wide.journal --format json",
       .run = run};

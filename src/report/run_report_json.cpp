@@ -213,6 +213,8 @@ ordered_json report_json(const RunReport& r) {
                          })},
       {"scores", r.scores},
       {"sessions", list(r.sessions, session_json)},
+      {"repeat", r.repeat},
+      {"ranked", r.ranked},
       {"shortlist", list(r.shortlist, network_json)},
       {"winner", r.shortlist.empty() ? ordered_json() : ordered_json(r.winner)},
       {"baseline", r.baseline ? network_json(*r.baseline) : ordered_json()},
@@ -244,12 +246,14 @@ ordered_json report_json(const RunReport& r) {
       {"reached_90", optional_count(r.reached_90)},
       {"reached_best", optional_count(r.reached_best)},
       {"slices", list(r.slices, slice_json)},
+      {"no_slices", r.no_slices},
       {"importance", list(r.importance,
                           [](const ReportImportance& i) -> ordered_json {
                             return {{"decision", i.decision},
                                     {"score_share", number(i.score_share)},
                                     {"latency_share", number(i.latency_share)}};
                           })},
+      {"no_importance", r.no_importance},
       {"importance_score_r2", number(r.importance_score_r2)},
       {"importance_latency_r2", number(r.importance_latency_r2)},
       {"notes", r.notes}};

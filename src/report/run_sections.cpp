@@ -89,11 +89,12 @@ RunSection answer(const RunReport& report) {
       return network.training ? network.training->test_accuracy : std::nan("");
     };
     const double reached = accuracy(winner);
-    std::string text =
-        fmt::format("The {} network of {}{}{}, #{}, has a rank score of {:.4g} at {}",
-                    std::isfinite(reached) ? "most accurate" : "best", report.space_name, budget_text(report),
-                    report.accelerator_name.empty() ? "" : " on " + report.accelerator_name, winner.position,
-                    best.rank_score, cost_text(report, best));
+    std::string text = fmt::format(
+        "The {} network of {}{}{}, #{}, has a rank score of {:.4g}{} at {}",
+        std::isfinite(reached) ? "most accurate" : "best", report.space_name, budget_text(report),
+        report.accelerator_name.empty() ? "" : " on " + report.accelerator_name, winner.position,
+        best.rank_score, report.ranked && best.rank_score == 0 ? " (the best in every score)" : "",
+        cost_text(report, best));
     if (report.baseline) {
       const ReportCandidate& base = report.baseline->candidate;
       text += fmt::format(", with {}", compared_text(report, best, base));
@@ -233,6 +234,10 @@ RunSection facts(const RunReport& report) {
         plural(session.workers, "worker"), session.end.empty() ? std::string() : ", " + session.end));
     while (section.sentences.back().ends_with("..")) section.sentences.back().pop_back();
     section.lines.push_back(session.command);
+  }
+  if (!report.repeat.empty() && report.repeat != section.lines.back()) {
+    section.lines.emplace_back("# to repeat it as a new run:");
+    section.lines.push_back(report.repeat);
   }
   section.sentences.insert(section.sentences.end(), report.notes.begin(), report.notes.end());
   return section;

@@ -298,7 +298,10 @@ Candidate candidate_from_text(const Space& space, std::string_view text, const s
     position = end;
     const std::size_t equals = word.find('=');
     if (equals == std::string_view::npos)
-      throw InputError(fmt::format("{}: \"{}\" is not of the form decision=option.", source, word));
+      throw InputError(
+          fmt::format("{}: \"{}\" is not of the form decision=option. As text, a candidate has one of these "
+                      "for each decision.",
+                      source, word));
     const std::string name(word.substr(0, equals));
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end())

@@ -26,6 +26,8 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 
 // As one word of a POSIX shell's command: 'my space.toml', --seed, 'it'\''s'.
 std::string shell_quoted(std::string_view text);
+// The words of a command that shell_quoted wrote.
+std::vector<std::string> shell_words(std::string_view command);
 
 // Strict numbers: the whole text must be one number; nullopt otherwise. Doubles must be finite.
 std::optional<std::int64_t> parse_integer(std::string_view text);

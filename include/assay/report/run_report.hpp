@@ -128,6 +128,10 @@ struct RunReport {
   std::vector<ReportDecision> decisions;
   std::vector<std::string> scores;
   std::vector<ReportSession> sessions;
+  // What makes the same run anew: the last session's command without the journal that it named. Empty:
+  // unknown.
+  std::string repeat;
+  bool ranked = false;  // the rank score sums logarithms of ranks: 0 is the best in every score
 
   // The answer.
   std::vector<ReportNetwork> shortlist;  // best rank score first
@@ -149,7 +153,9 @@ struct RunReport {
   std::optional<std::int64_t> reached_full, reached_90;
   std::optional<std::int64_t> reached_best;  // after which the best rank score was first the final one
   std::vector<ReportSlice> slices;           // MACs, latency, latency of the curated space
+  std::string no_slices;                     // why there are none: a sentence, or empty
   std::vector<ReportImportance> importance;  // most important for latency or score first
+  std::string no_importance;                 // why there is none: a sentence, or empty
   // Of all decisions together, on candidates that the fit did not see.
   double importance_score_r2 = std::numeric_limits<double>::quiet_NaN();
   double importance_latency_r2 = std::numeric_limits<double>::quiet_NaN();
