@@ -220,6 +220,17 @@ TEST_CASE("what a run does not have is left out with a sentence") {
     CHECK(contains(text_of("#training"), "--train"));
     CHECK_FALSE(contains(text_of("#headline"), "baseline"));
   }
+  SUBCASE("neither landscape nor importance") {
+    RunReport report = sample_report({.candidates = 64});
+    report.slices.clear();
+    report.importance.clear();
+    report.no_slices = "No two decisions are numbers.";
+    report.no_importance = "The space has 2000 options, which is too many.";
+    const Page page(report);
+    page.open();
+    CHECK(contains(text_of("#landscape"), report.no_slices));
+    CHECK(contains(text_of("#importance"), report.no_importance));
+  }
   SUBCASE("all failed") {
     RunReport report = sample_report({.candidates = 40, .shortlist = 0, .baseline = false});
     for (ReportCandidate& c : report.candidates) {

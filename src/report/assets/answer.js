@@ -19,7 +19,7 @@ function pointsText(network) {
   if (!trained(network) || !baseline || !trained(baseline)) return null;
   const points = 100 * (network.training.test_accuracy - baseline.training.test_accuracy);
   if (Math.abs(points) < 0.05) return "as accurate as the baseline";
-  return `${Math.abs(points).toFixed(1)} points ${points > 0 ? "more" : "less"} accurate than the baseline`;
+  return `${fixed(Math.abs(points), 1)} points ${points > 0 ? "more" : "less"} accurate than the baseline`;
 }
 
 function headline() {
@@ -65,22 +65,16 @@ function lead() {
   return sentences.join(" ");
 }
 
-// "−15.6 %"
+// "15.6 % less": in words, as the terminal says how much is saved.
 function delta(value, before) {
   const part = change(value, before);
   if (part === null) return null;
-  const better = part<-0.0005, worse = part>0.0005;
+  const title = "against the baseline";
+  if (Math.abs(part) < 0.0005) return element("span", {class: "delta", title}, "the same");
+  const is_less = part < 0;
   return element(
-      "span",
-      {class: "delta " +
-           (better      ? "better"
-                : worse ? "worse"
-                        : ""),
-       title: "against the baseline"},
-      (better      ? minus
-           : worse ? "+"
-                   : "±") +
-          changeText(part));
+      "span", {class: "delta " + (is_less ? "better" : "worse"), title},
+      `${changeText(part)} ${is_less ? "less" : "more"}`);
 }
 
 function accuracyDelta(network) {
@@ -95,7 +89,7 @@ function accuracyDelta(network) {
       (points > 0       ? "+"
            : points < 0 ? minus
                         : "±") +
-          Math.abs(points).toFixed(1) + thin + "pt");
+          fixed(Math.abs(points), 1) + thin + "pt");
 }
 
 function tiles() {
@@ -186,7 +180,9 @@ function shortlistTable() {
         "p", {class: "reading"},
         "The shortlist, best rank score first. The rank score is what the untrained network promises: " +
             "higher is better, and only differences within this run mean something. " +
-            (baseline ? "Percentages are against the baseline; less is better. "
+            (report.ranked ? "It adds up the logarithms of a network's ranks: 0 is the best in every score. "
+                           : "") +
+            (baseline ? "Less and more are against the baseline. "
                       : "The run has no baseline to compare with. ") +
             (networks.some((n) => intervalText(n.candidate))
                  ? "Below a latency stands its prediction interval. "

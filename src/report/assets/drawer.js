@@ -69,7 +69,8 @@ function openNetwork(candidate, from) {
           ["peak memory", bytes(candidate.peak_memory_bytes)],
           ["parameters", compact(candidate.params)],
           ["MACs", compact(candidate.macs)],
-          ...report.scores.map((name, i) => [name, rawScore(candidate.scores[i])]),
+          ...report.scores.map((name, i) => [name, rawScore(candidate.scores[i])])
+              .filter(([name]) => !(name in metrics)),  // parameters and MACs stand above
           ["time of scoring", candidate.seconds > 0 ? duration(candidate.seconds) : "known before"],
         ],
         "figures"),

@@ -19,21 +19,44 @@ function sessionFacts(session, number) {
       ]));
 }
 
+// As it was typed last, but for the journal, which exists by now.
+function repetition() {
+  return element(
+      "article", {class: "card session"}, element("h3", {}, "To repeat it as a new run"),
+      element(
+          "div", {class: "command"}, element("code", {}, report.repeat),
+          copyButton("copy", report.repeat, "Command")));
+}
+
+// Settings by their keys in the journal: the name that people read, and the value with its unit.
+const setting_words = {
+  generation: ["generation", (v) => times(v, "candidate")],
+  batch: ["batch", (v) => times(v, "image") + " a pass"],
+  resolution: ["executed at", (v) => v === 0 ? "their own resolution" : `at most ${v} pixels a side`],
+  repeats: ["averaged over", (v) => times(v, "initialisation")],
+  initial: ["tried first", settingText],
+  rank_weights: ["weights of the scores", (v) => [v].flat().map((w) => significant(w)).join(", ")],
+  rank_terms: ["scores enter as", (v) => settingText(v).replaceAll("_", " ")],
+  max_memory_per_worker: ["memory of a worker", (v) => bytes(v)],
+};
+
+// Whatever else there is, as it stands.
+function settingText(value) {
+  if (Array.isArray(value)) return value.map(settingText).join(", ") || none;
+  if (value === null || value === "") return none;
+  if (typeof value !== "object") return String(value);
+  return Object.entries(value).map(([k, v]) => `${k} ${settingText(v)}`).join(", ") || none;
+}
+
 function settingRows(settings) {
   if (settings === null || typeof settings !== "object")
     return settings ? [["settings", String(settings)]] : [];
-  return Object.entries(settings).map(
-      ([key, value]) =>
-          [key.replaceAll("_", " "),
-           Array.isArray(value)
-               ? value.map((v) => typeof v === "object" ? JSON.stringify(v) : String(v)).join(", ") || none
-               : value !== null && typeof value === "object"
-               ? Object.entries(value)
-                       .map(([k, v]) => `${k} ${typeof v === "object" ? JSON.stringify(v) : v}`)
-                       .join(", ") ||
-                   none
-               : value === null || value === "" ? none
-                                                : String(value)]);
+  return Object.entries(settings)
+      .filter(([key]) => key !== "budget")  // stands above, with its units
+      .map(([key, value]) => {
+        const [name, text] = setting_words[key] ?? [key.replaceAll("_", " "), settingText];
+        return [name, text(value)];
+      });
 }
 
 function showFacts() {
@@ -58,6 +81,7 @@ function showFacts() {
                 ["evaluated", grouped(report.evaluated) + part(report.failed, "failed")],
               ]),
               ...report.sessions.map((session, i) => sessionFacts(session, i + 1)),
+              report.repeat ? repetition() : null,
               settingRows(report.settings).length > 0
                   ? element(
                         "details", {open: true}, element("summary", {}, "Settings"),

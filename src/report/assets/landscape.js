@@ -129,7 +129,8 @@ function setUpLandscape() {
   const slices = report.slices.filter((s) => s.values.flat().some(isNumber));
   if (slices.length === 0 || !winner)
     return leaveOut(
-        "landscape", "No two decisions that are numbers span a landscape around the best network.");
+        "landscape",
+        report.no_slices || "No two decisions that are numbers span a landscape around the best network.");
   byId("landscape-plots")
       .append(...slices.map((_, i) => element("div", {class: "plot square", id: `slice-plot-${i}`})));
   slices.forEach(

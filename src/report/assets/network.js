@@ -247,10 +247,10 @@ function showInside(network) {
            : "Bars: the multiply-accumulates of each box. Without an accelerator there are no latencies.");
   const limit = report.budgets.peak_memory_bytes;
   const later = e.memory.filter((s) => s.live_bytes === e.peak_memory_bytes).length - 1;
+  const again = later > 0 ? `, and at ${times(later, "later step")}` : "";
   byId("memory-reading").textContent =
       "What is alive while each step runs, as the accelerator file counts it, weights apart. " +
-      `The peak stands at ${e.peak_name}${later > 0 ? `, and at ${times(later, "later step")}` : ""}; only what ` +
-      "lowers the peak lowers the memory needed." +
+      `The peak stands at ${e.peak_name}${again}; only what lowers the peak lowers the memory needed.` +
       (isNumber(limit) && limit >= 3 * e.peak_memory_bytes
            ? ` The budget, ${bytes(limit, plain)}, is far above.`
            : "");

@@ -128,7 +128,9 @@ function setUpImportance() {
   const items = report.importance.filter((i) => isNumber(i.score_share) || isNumber(i.latency_share));
   if (items.length === 0)
     return leaveOut(
-        "importance", "Too few networks were scored to tell the effect of one decision from another's.");
+        "importance",
+        report.no_importance ||
+            "Too few networks were scored to tell the effect of one decision from another's.");
   report.importance = items;
   byId("importance-plot").style.height = `${90 + 30 * items.length}px`;
   plot("importance-plot", importanceOption, "How much each decision explains of score and latency");

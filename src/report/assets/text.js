@@ -11,14 +11,18 @@ const smallest = (values, most = Infinity) => values.reduce((a, b) => Math.min(a
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
+// As toFixed, but with ties to the even digit, as the other formats of the report have them: 12.25 is 12.2.
+function fixed(value, digits) {
+  const text = value.toFixed(digits), is_tie = Math.abs(value * 2 ** (digits + 1)) % 2 === 1;
+  return is_tie && "13579".includes(text.at(-1)) ? (value * (1 - 2 ** -50)).toFixed(digits) : text;
+}
+
 // `digits` significant ones, without an exponent.
 function significant(value, digits = 3) {
   if (!isNumber(value)) return none;
   if (value === 0) return "0";
   const size = Math.floor(Math.log10(Math.abs(value)));
-  const text =
-      size >= digits - 1 ? Math.round(value).toString() : value.toFixed(Math.min(digits - 1 - size, 12));
-  return text.replace("-", minus);
+  return fixed(value, Math.min(Math.max(digits - 1 - size, 0), 12)).replace("-", minus);
 }
 
 // For ticks and limits, which are round: no zeros at the end.
@@ -33,7 +37,8 @@ function compact(value, text = significant) {
   if (!isNumber(value)) return none;
   const steps = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
   for (const [size, letter] of steps)
-    if (Math.abs(value) >= size * 0.9995) return text(value / size) + letter;
+    if (Math.abs(value) >= size * 0.9995)  // 999.5k is 1.00M, not 1000k
+      return text(Math.sign(value) * Math.max(Math.abs(value) / size, 1)) + letter;
   return Number.isInteger(value) ? plain(value) : text(value);
 }
 const roundCompact = (value) => compact(value, plain);
@@ -61,10 +66,10 @@ function duration(seconds) {
 const percent = (share, digits = 3) => isNumber(share) ? significant(100 * share, digits) + thin + "%" : none;
 // Of two values: 15.6 %, 109 %, without its sign.
 const changeText = (part) =>
-    (Math.abs(part) < 0.9995 ? (100 * Math.abs(part)).toFixed(1) : significant(100 * Math.abs(part))) + thin +
+    (Math.abs(part) < 0.9995 ? fixed(100 * Math.abs(part), 1) : significant(100 * Math.abs(part))) + thin +
     "%";
-const accuracy = (share) => isNumber(share) ? (100 * share).toFixed(1) + thin + "%" : none;
-const score = (value) => isNumber(value) ? value.toFixed(3).replace("-", minus) : none;
+const accuracy = (share) => isNumber(share) ? fixed(100 * share, 1) + thin + "%" : none;
+const score = (value) => isNumber(value) ? fixed(value, 3).replace("-", minus) : none;
 // Of one score: they have all sizes, from shares to numbers of operations.
 const rawScore = (value) => isNumber(value) && Math.abs(value) >= 1000 ? compact(value) : plain(value);
 const times = (count, singular, plural = singular + "s") =>

@@ -100,6 +100,42 @@ function curvesOption(node) {
   };
 }
 
+// Whether more score was more accuracy, pair by pair: with a handful of networks nothing tells more.
+function agreementText() {
+  const count = trained_networks.length,
+        was = `${times(count, "network")} ${count === 1 ? "was" : "were"} trained`;
+  const known = trained_networks.filter((n) => trained(n) && isNumber(n.candidate.rank_score));
+  if (known.length < 2) return was + ": too few to compare accuracies with scores.";
+  let pairs = 0, agreeing = 0;
+  known.forEach((a, i) => known.slice(i + 1).forEach((b) => {
+    const product = (a.candidate.rank_score - b.candidate.rank_score) *
+        (a.training.test_accuracy - b.training.test_accuracy);
+    if (product === 0) return;  // a tie says nothing
+    pairs += 1;
+    if (product > 0) agreeing += 1;
+  }));
+  const least = 4;  // of which chance alone orders one in twenty as the score does
+  const tau = (2 * agreeing - pairs) / pairs;
+  return `${was}. Of ${times(pairs, "pair")} that differ, the one with the higher rank score is the more ` +
+      `accurate one in ${agreeing}` +
+      (known.length < least || pairs === 0
+           ? ": too few to tell whether the score is right."
+           : ` (Kendall's rank correlation ${fixed(tau, 2).replace("-", minus)}).`);
+}
+
+// Which were never better than in their last epoch.
+function risingText() {
+  const value = (epoch) => epoch.test_accuracy ?? -epoch.train_loss;
+  const curves = trained_networks.filter((n) => n.training.epochs.length > 1);
+  const rising = curves.filter(
+      ({training: {epochs}}) => epochs.slice(0, -1).every((e) => value(e) < value(epochs.at(-1))));
+  if (curves.length === 0) return "";
+  if (rising.length === 0) return " None was at its best in its last epoch.";
+  return ` ${listed(rising.map(nameOf))} ${
+             rising.length === 1 ? "was at its" : "were at their"} best in the ` +
+      "last epoch, and may gain from more of them.";
+}
+
 function setUpTraining() {
   if (trained_networks.length === 0)
     return leaveOut(
@@ -116,10 +152,7 @@ function setUpTraining() {
   if (has_curves) plot("curves-plot", curvesOption, "Test accuracy by epoch");
   const broken = trained_networks.filter((n) => n.training.status !== "");
   const recipes = [...new Set(trained_networks.map((n) => n.training.recipe))];
-  byId("training-reading").textContent =
-      (has_points ? "Where the score is right, accuracy rises with it. " : "") +
-      (has_curves ? "Curves that still rise at their end would gain from more epochs. " : "") +
-      `Trained on ${listed(recipes)}.` +
+  byId("training-reading").textContent = agreementText() + risingText() + ` Trained on ${listed(recipes)}.` +
       (broken.length > 0
            ? ` Not trained to the end: ${listed(broken.map((n) => `${nameOf(n)} (${n.training.status})`))}.`
            : "");
