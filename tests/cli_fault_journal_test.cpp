@@ -58,7 +58,8 @@ TEST_CASE("names of nothing, of folders, devices, pipes and other files") {
   test.refuses(test.search("place/no/r"), {"place/no/r", "No such file or directory"});
   for (const char* taken : {"place", "pipe", "/dev/null", "text", "space.toml"})
     test.refuses(test.search(taken), {taken, "exists already", "--resume"});
-  for (const char* other : {"place", "pipe", "/dev/null"})
+  test.refuses_everywhere("place", {"place", "is not a run journal"});
+  for (const char* other : {"pipe", "/dev/null"})
     test.refuses_everywhere(other, {other, "is not a run journal", "no regular file"});
   test.refuses_everywhere("missing", {"There is no run journal missing"});
   test.refuses_everywhere("text", {"text is not a run journal"});

@@ -72,8 +72,9 @@ std::optional<Estimator> estimator_of(const RunIdentity& identity, const json& s
 RunJournal open(const std::string& path) {
   std::error_code none;
   if (std::filesystem::is_directory(path, none))
-    throw InputError(fmt::format("{} is a folder. Name a journal in it: assay runs {} lists them.", path,
-                                 shell_quoted(path)));
+    throw InputError(
+        fmt::format("{} is not a run journal but a folder. Name a journal in it: assay runs {} lists them.",
+                    path, shell_quoted(path)));
   return RunJournal::open_to_read(path);
 }
 
