@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,9 +98,9 @@ inline bool same_row(const EvaluationRow& a, const EvaluationRow& b) {
 
 // Evaluation 2 all the time, and the last two generations' firsts.
 inline std::vector<std::int64_t> example_front(std::int64_t generation) {
-  std::vector<std::int64_t> front = {8 * generation, 2};
-  if (generation > 0) front.push_back(8 * generation - 8);
-  return front;
+  std::set<std::int64_t> front = {8 * generation, 2};
+  if (generation > 0) front.insert(8 * generation - 8);
+  return {front.begin(), front.end()};
 }
 
 // Commits the generation that follows, eight evaluations.

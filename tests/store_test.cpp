@@ -2,6 +2,9 @@
 
 #include "store_fixture.hpp"
 
+#include <chrono>
+#include <thread>
+
 #include <doctest/doctest.h>
 
 using namespace assay;
@@ -25,7 +28,8 @@ TEST_CASE("a journal gives back what was written") {
     RunJournal journal = RunJournal::create(path, identity);
     write_generation(journal);
     write_generation(journal);
-    journal.commit_generation({&unknown_latency, 1}, {2, 60, 5, 17, 1, 1.75}, {}, std::vector<std::int64_t>{2, 16});
+    journal.commit_generation({&unknown_latency, 1}, {2, 60, 5, 17, 1, 1.75}, {},
+                              std::vector<std::int64_t>{2, 16});
     journal.record_results(std::vector<ResultRow>{{3, -2.5}, {7, -0.1}}, std::vector<ResultRow>{{7, -0.1}});
     journal.record_results(std::vector<ResultRow>{{4, -1.5}, {7, -0.25}}, std::vector<ResultRow>{{7, -0.25}});
     journal.record_epoch(7, {0, 0.1, 2.3, 0.2, std::nan(""), std::nan(""), 3});
@@ -109,6 +113,7 @@ TEST_CASE("a resumed journal goes on where it stopped") {
   CHECK(mentions(input_error_of([&] { journal.recall(3, row.fingerprint + 1); }), "evaluation 3"));
   write_generation(journal);
   CHECK(journal.evaluation_count() == 16);
+  journal.set_state("running", "");  // commits; a failure undoes what is not committed
   CHECK_THROWS_AS(journal.commit_generation({&row, 1}, {}, {}, {}), InternalError);  // out of order
   CHECK(journal.evaluation_count() == 16);
 }
@@ -166,10 +171,15 @@ TEST_CASE("one process writes, others read meanwhile") {
   CHECK(in_child([&] { return RunJournal::open_to_read(path).evaluation_count() == 8 ? 0 : 1; }) == 0);
 
   const RunJournal reader = RunJournal::open_to_read(path);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // those that come faster share a commit
   write_generation(journal);
   CHECK(reader.evaluation_count() == 16);
+  write_generation(journal);
+  journal.set_state("running", "");  // with what was not committed before it
+  CHECK(reader.evaluation_count() == 24);
+  write_generation(journal);
   journal.close();  // with a reader at work
-  CHECK(reader.evaluation_count() == 16);
+  CHECK(reader.evaluation_count() == 32);
   CHECK(input_error_of([&] { RunJournal::resume(path, identity); }).empty());
 }
 

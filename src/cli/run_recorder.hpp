@@ -25,7 +25,8 @@ class RunRecorder : public Journal {
 
  private:
   RunJournal& journal_;
-  double earlier_seconds_ = 0;  // of search, in earlier sessions
+  std::vector<EvaluationRow> rows_;  // of the generation at hand
+  double earlier_seconds_ = 0;       // of search, in earlier sessions
   Clock clock_;
 };
 

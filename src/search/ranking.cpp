@@ -16,11 +16,9 @@ std::vector<int> sample_of(const Cohort& cohort, std::span<const int> front) {
   for (int e = 0; e < recent; e += stride) spread.push_back(e);
   for (int e = recent; e < cohort.size(); ++e) spread.push_back(e);
 
-  std::vector<int> ascending(front.begin(), front.end());
-  std::ranges::sort(ascending);
   std::vector<int> sample;
-  sample.reserve(spread.size() + ascending.size());
-  std::ranges::set_union(spread, ascending, std::back_inserter(sample));
+  sample.reserve(spread.size() + front.size());
+  std::ranges::set_union(spread, front, std::back_inserter(sample));
   return sample;
 }
 

@@ -10,7 +10,7 @@ namespace assay {
 
 // Those among which fitness is ranked: all while they are few; then the latest (every population is among
 // them), the older ones at even distances, and the front. Bounded, so that a generation's cost does not grow
-// with the run. Ascending.
+// with the run. The front has to ascend, and so does the sample.
 //
 // The distance is a power of two: what is left out once stays out, and need not be held.
 std::vector<int> sample_of(const Cohort& cohort, std::span<const int> front);

@@ -1,7 +1,8 @@
 #include "archive_table.hpp"
 
+#include "assay/base/error.hpp"
+
 #include <algorithm>
-#include <iterator>
 
 namespace assay {
 
@@ -12,21 +13,33 @@ ArchiveTable::ArchiveTable(SQLite::Database& database)
       close_(database, "UPDATE archive SET gone = ? WHERE evaluation = ? AND gone IS NULL") {
   Query query(database, "SELECT evaluation FROM archive WHERE gone IS NULL ORDER BY evaluation");
   while (query.next()) front_.push_back(query.integer(0));
+  Query latest(database, "SELECT COALESCE(MAX(MAX(since, COALESCE(gone, since))), -1) FROM archive");
+  if (latest.next()) latest_ = latest.integer(0);
 }
 
 void ArchiveTable::update(std::int64_t generation, std::span<const std::int64_t> front) {
-  next_.assign(front.begin(), front.end());
-  std::ranges::sort(next_);
-  std::vector<std::int64_t> came, went;
-  std::ranges::set_difference(next_, front_, std::back_inserter(came));
-  std::ranges::set_difference(front_, next_, std::back_inserter(went));
-  for (const std::int64_t evaluation : came) {
-    // It may have left in the first part of this very generation: then it was there all the time.
-    if (reopen_.with(evaluation).with(generation).run() == 0) open_.with(evaluation).with(generation).run();
+  if (!std::ranges::is_sorted(front)) throw InternalError("A front came unsorted into its journal.");
+  // What left in the first part of this very generation was there all the time; what came in it never was.
+  const bool again = generation <= latest_;
+  const auto came = [&](std::int64_t evaluation) {
+    if (again && reopen_.with(evaluation).with(generation).run() > 0) return;
+    open_.with(evaluation).with(generation).run();
+  };
+  const auto went = [&](std::int64_t evaluation) {
+    if (again && drop_.with(evaluation).with(generation).run() > 0) return;
+    close_.with(generation).with(evaluation).run();
+  };
+  auto old = front_.begin();
+  for (const std::int64_t evaluation : front) {
+    for (; old != front_.end() && *old < evaluation; ++old) went(*old);
+    if (old != front_.end() && *old == evaluation)
+      ++old;
+    else
+      came(evaluation);
   }
-  for (const std::int64_t evaluation : went) {
-    if (drop_.with(evaluation).with(generation).run() == 0) close_.with(generation).with(evaluation).run();
-  }
+  std::for_each(old, front_.end(), went);
+  latest_ = std::max(latest_, generation);
+  front_.assign(front.begin(), front.end());
 }
 
 std::vector<ArchiveRow> ArchiveTable::read(SQLite::Database& database) {

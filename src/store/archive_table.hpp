@@ -22,17 +22,15 @@ class ArchiveTable {
   // `database` must outlive the table.
   explicit ArchiveTable(SQLite::Database& database);
 
-  // The front at the end of the generation. A generation that was cut short comes twice, and what stands then
-  // is as if it had come once.
+  // The front at the end of the generation, ascending. A generation that was cut short comes twice, and what
+  // stands then is as if it had come once.
   void update(std::int64_t generation, std::span<const std::int64_t> front);
-  // To be told once the transaction of an update is committed.
-  void committed() { front_ = next_; }
 
   static std::vector<ArchiveRow> read(SQLite::Database& database);
 
  private:
-  std::vector<std::int64_t> front_;  // as committed; ascending
-  std::vector<std::int64_t> next_;   // in the transaction at hand
+  std::vector<std::int64_t> front_;  // as the table has it; ascending
+  std::int64_t latest_ = -1;         // generation that the table tells of
   Query reopen_, open_, drop_, close_;
 };
 

@@ -46,8 +46,13 @@ class Query {
     statement_.bind(++bound_, value);
     return *this;
   }
-  Query& with_blob(const std::string& value) {
-    statement_.bind(++bound_, value.data(), static_cast<int>(value.size()));
+  // Not copied: the value has to live until run() returns.
+  Query& with_borrowed(const std::string& value) {
+    statement_.bindNoCopy(++bound_, value);
+    return *this;
+  }
+  Query& with_borrowed_blob(const std::string& value) {
+    statement_.bindNoCopy(++bound_, value.data(), static_cast<int>(value.size()));
     return *this;
   }
 

@@ -74,12 +74,13 @@ void EvaluationTable::insert(const EvaluationRow& row) {
   if (!insert_) insert_.emplace(database_, insert_sql(table_, identity_.scores));
   Query& query = *insert_;
   query.with(row.evaluation).with(row.generation).with(std::bit_cast<std::int64_t>(row.fingerprint));
-  query.with_blob(pack(row.choices)).with(row.params).with(row.macs).with(row.peak_memory_bytes);
+  pack(row.choices);
+  query.with_borrowed_blob(packed_).with(row.params).with(row.macs).with(row.peak_memory_bytes);
   query.with(row.latency_ms)
       .with(row.latency_low_ms)
       .with(row.latency_high_ms)
       .with(row.extrapolated ? 1 : 0);
-  query.with(row.status).with(row.seconds);
+  query.with_borrowed(row.status).with(row.seconds);
   for (std::size_t i = 0; i < identity_.scores.size(); ++i) {
     query.with(good ? row.scores[i] : std::numeric_limits<double>::quiet_NaN());
   }
@@ -118,7 +119,7 @@ void EvaluationTable::for_each_cost(JournalCost cost, const std::function<bool(d
 }
 
 std::int64_t EvaluationTable::count() {
-  Query query(database_, "SELECT COALESCE(MAX(evaluation) + 1, 0) FROM evaluations");
+  Query query(database_, fmt::format("SELECT COALESCE(MAX(evaluation) + 1, 0) FROM {}", table_));
   query.next();
   return query.integer(0);
 }
@@ -127,23 +128,23 @@ void EvaluationTable::check_complete() {
   // In one statement: a run that is being written may get further between two.
   Query query(
       database_,
-      "SELECT COUNT(*), COALESCE(MIN(evaluation), 0), COALESCE(MAX(evaluation), -1) FROM evaluations");
+      fmt::format("SELECT COUNT(*), COALESCE(MIN(evaluation), 0), COALESCE(MAX(evaluation), -1) FROM {}",
+                  table_));
   query.next();
   if (query.integer(1) != 0 || query.integer(2) != query.integer(0) - 1)
     throw_damaged(path_, "evaluations are missing");
 }
 
 // One byte a choice unless a decision has too many options for it.
-std::string EvaluationTable::pack(std::span<const std::uint16_t> choices) const {
+void EvaluationTable::pack(std::span<const std::uint16_t> choices) {
   if (choices.size() != identity_.decisions.size()) {
     throw InternalError("A candidate has another number of choices than its journal has decisions.");
   }
-  std::string packed;
+  packed_.clear();
   for (const std::uint16_t choice : choices) {
-    packed += static_cast<char>(choice & 0xff);
-    if (choice_bytes_ == 2) packed += static_cast<char>(choice >> 8);
+    packed_ += static_cast<char>(choice & 0xff);
+    if (choice_bytes_ == 2) packed_ += static_cast<char>(choice >> 8);
   }
-  return packed;
 }
 
 std::vector<std::uint16_t> EvaluationTable::unpack(const std::string& packed) const {

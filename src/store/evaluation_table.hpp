@@ -32,7 +32,7 @@ class EvaluationTable {
   void check_complete();
 
  private:
-  std::string pack(std::span<const std::uint16_t> choices) const;
+  void pack(std::span<const std::uint16_t> choices);  // into packed_
   std::vector<std::uint16_t> unpack(const std::string& packed) const;
   EvaluationRow read(const Query& query) const;
   void for_each_number(const std::string& column, const std::function<bool(double)>& visit);
@@ -42,6 +42,7 @@ class EvaluationTable {
   const std::string& path_;
   std::string table_;
   std::size_t choice_bytes_ = 1;
+  std::string packed_;
   // Prepared once: they run for each candidate.
   Query select_one_;
   std::optional<Query> insert_;

@@ -10,6 +10,9 @@ namespace {
 
 constexpr int busy_timeout_ms = 5000;
 
+// A commit costs as much as the rows of some generations without scores; those come every few milliseconds.
+constexpr std::chrono::milliseconds commit_interval{50};
+
 }  // namespace
 
 std::string utc_now() {
@@ -31,7 +34,9 @@ RunJournal::Implementation::Writing::Writing(SQLite::Database& database)
 // SQLite itself needs to write even for reports: it rolls back what a killed process left half done.
 void RunJournal::Implementation::open() {
   guarded(path, [&] {
-    database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE, busy_timeout_ms);
+    // Without locks of its own: one thread at a time uses it, and locks would take a third of an insert.
+    database = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX,
+                                                  busy_timeout_ms);
     check_schema(*database, path);
     identity = read_identity(*database, path);
     if (!lock) {
@@ -62,18 +67,41 @@ void RunJournal::Implementation::prepare_to_write(const RunIdentity& wanted) {
       write_value(*database, "estimator", identity.estimator_json);
     }
     transaction.commit();
-    writing = std::make_unique<Writing>(*database);
-    writing->evaluations = evaluations->count();
   });
 }
 
-void RunJournal::Implementation::touch_session() {
-  const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - session_start;
-  writing->session_seconds.with(lasted.count()).with(*session).run();
+void RunJournal::Implementation::begin() {
+  if (!writing) {
+    writing = std::make_unique<Writing>(*database);
+    writing->evaluations = evaluations->count();
+  }
+  if (!open_transaction_) open_transaction_.emplace(*database);
+}
+
+void RunJournal::Implementation::roll_back() {
+  writing.reset();  // it knows of what is undone now
+  open_transaction_.reset();
+}
+
+void RunJournal::Implementation::commit() {
+  if (!open_transaction_) return;
+  add([&] {
+    const auto now = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> lasted = now - session_start;
+    if (session) writing->session_seconds.with(lasted.count()).with(*session).run();
+    open_transaction_->commit();
+    last_commit_ = now;
+  });
+  open_transaction_.reset();
+}
+
+void RunJournal::Implementation::commit_if_due() {
+  if (std::chrono::steady_clock::now() - last_commit_ >= commit_interval) commit();
 }
 
 void RunJournal::Implementation::close() {
   if (!database) return;
+  commit();
   writing.reset();
   evaluations.reset();
   if (lock) {

@@ -29,14 +29,15 @@ struct RunJournal::Implementation {
   // As the journal said when it was resumed.
   std::string earlier_state, earlier_note;
 
-  // Of writers.
+  // Of writers: the statements, and what the database holds with the open transaction.
   struct Writing {
     explicit Writing(SQLite::Database& database);
     ArchiveTable archive;
     std::int64_t evaluations = 0;  // nobody else adds any
+    Rejections rejections;         // those that this process has written
     Query generation, rejection, session_seconds;
   };
-  std::unique_ptr<Writing> writing;
+  std::unique_ptr<Writing> writing;  // none after a failure, until something is written again
   std::optional<std::int64_t> session;
   std::chrono::steady_clock::time_point session_start;
 
@@ -48,19 +49,34 @@ struct RunJournal::Implementation {
   void prepare_to_write(const RunIdentity& wanted);
   void close();
 
-  // All of what `write` does or nothing, and how long the session has lasted with it.
+  // Writes with whatever is in the open transaction; all of that is undone when `write` fails.
+  template <class Write>
+  void add(Write&& write) {
+    guarded(path, [&] {
+      try {
+        begin();
+        std::forward<Write>(write)();
+      } catch (...) {
+        roll_back();
+        throw;
+      }
+    });
+  }
+  // With how long the session has lasted.
+  void commit();
+  void commit_if_due();
+  void roll_back();
   template <class Write>
   void transaction(Write&& write) {
-    guarded(path, [&] {
-      SQLite::Transaction open_transaction(*database);
-      std::forward<Write>(write)();
-      if (session) touch_session();
-      open_transaction.commit();
-    });
+    add(std::forward<Write>(write));
+    commit();
   }
 
  private:
-  void touch_session();
+  void begin();
+
+  std::optional<SQLite::Transaction> open_transaction_;
+  std::chrono::steady_clock::time_point last_commit_;
 };
 
 }  // namespace assay

@@ -41,12 +41,10 @@ void RunJournal::commit_generation(std::span<const EvaluationRow> evaluations,
                                    const GenerationRow& generation, const Rejections& rejections,
                                    std::span<const std::int64_t> front) {
   Implementation& journal = *implementation_;
-  Implementation::Writing& writing = *journal.writing;
-  std::int64_t expected = 0;
-  journal.transaction([&] {
-    expected = writing.evaluations;
+  journal.add([&] {
+    Implementation::Writing& writing = *journal.writing;
     for (const EvaluationRow& row : evaluations) {
-      if (row.evaluation != expected++)
+      if (row.evaluation != writing.evaluations++)
         throw InternalError("An evaluation came out of order into its journal.");
       journal.evaluations->insert(row);
     }
@@ -58,12 +56,14 @@ void RunJournal::commit_generation(std::span<const EvaluationRow> evaluations,
         .with(generation.seconds)
         .run();
     for (const auto& [reason, rejection] : rejections) {
+      Rejection& written = writing.rejections[reason];
+      if (rejection == written) continue;
       writing.rejection.with(reason).with(rejection.count).with(rejection.smallest.value_or(nan)).run();
+      written = rejection;
     }
     writing.archive.update(generation.generation, front);
   });
-  writing.archive.committed();
-  writing.evaluations = expected;
+  journal.commit_if_due();
 }
 
 void RunJournal::record_results(std::span<const ResultRow> front, std::span<const ResultRow> shortlist) {

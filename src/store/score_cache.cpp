@@ -172,7 +172,7 @@ void ScoreCache::Implementation::write_pending() {
     const std::string bytes = bytes_of(scores.values);
     insert->with(std::bit_cast<std::int64_t>(key.network))
         .with(std::bit_cast<std::int64_t>(key.conditions))
-        .with_blob(bytes)
+        .with_borrowed_blob(bytes)
         .with(scores.status)
         .with(checksum(key, bytes, scores.status))
         .run();

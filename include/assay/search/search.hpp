@@ -51,9 +51,9 @@ class Journal {
   // What an earlier part of the same run found for this evaluation; nullopt when it did not get that far.
   // Must throw InputError when the journal holds another fingerprint there.
   virtual std::optional<ScoreRow> recall(int evaluation, std::uint64_t fingerprint) = 0;
-  // Called once a generation with what was newly scored (never with nothing) and the Pareto front as it
-  // stands with it, before the strategy learns of it. A generation cut short by a stop request is committed
-  // in part, and its rest under the same number on resume.
+  // Called once a generation with what was newly scored (never with nothing) and the evaluations on the
+  // Pareto front as it stands with it, ascending, before the strategy learns of it. A generation cut short by
+  // a stop request is committed in part, and its rest under the same number on resume.
   virtual void commit(int generation, std::span<const JournalEntry> entries, const Counts& counts,
                       std::span<const int> front) = 0;
 
@@ -68,7 +68,7 @@ struct Progress {
   const Counts& counts;
   const Cohort& cohort;
   int generation = 0;
-  int best = -1;              // evaluation with the best rank score so far; -1 before the first
+  int best = -1;  // evaluation with the best rank score so far; -1 before the first
   double best_rank_score = 0;
   std::size_t front_size = 0;
   // Area that the front dominates, in rank score times the front metric's unit (ms, MACs), against the

@@ -1,10 +1,10 @@
 // The run journal: one SQLite file (WAL) per run that holds everything needed to continue, explain and repeat
 // it. It speaks plain values only, so that it knows neither spaces nor searches.
 //
-// A journal survives kill -9 at any moment with everything but the transaction in flight. One process at a
-// time may write it (a lock beside the file, released by the system when the process dies); any number may
-// read it meanwhile. Every failure (a full disk, a foreign file, another run's journal) is an InputError that
-// names the file, the cause and the remedy.
+// A journal survives kill -9 at any moment with everything but the transaction in flight: a generation, or as
+// many as there were in 50 ms. One process at a time may write it (a lock beside the file, released by the
+// system when the process dies); any number may read it meanwhile. Every failure (a full disk, a foreign
+// file, another run's journal) is an InputError that names the file, the cause and the remedy.
 #pragma once
 
 #include <cstdint>
@@ -100,6 +100,7 @@ struct SessionRow {
 struct Rejection {
   std::int64_t count = 0;
   std::optional<double> smallest;
+  friend bool operator==(const Rejection&, const Rejection&) = default;
 };
 using Rejections = std::map<std::string, Rejection>;
 
@@ -143,7 +144,7 @@ class RunJournal {
   // all.
   static RunJournal resume(const std::string& path, const RunIdentity& identity);
   // For reports: works on finished, running and killed runs, and on journals of earlier formats. Changes
-  // nothing.
+  // nothing of what they say; SQLite may move what a killed run left in its -wal file into the journal.
   static RunJournal open_to_read(const std::string& path);
 
   RunJournal(RunJournal&&) noexcept;
@@ -153,10 +154,12 @@ class RunJournal {
   const std::string& path() const;
   const RunIdentity& identity() const;
 
-  // Writing. Each call is one transaction.
+  // Writing. What a call writes is there as a whole or not at all. It is committed when the call returns;
+  // generations that come faster than every 50 ms share a commit, as one of its own would take a tenth of
+  // their time. After a failure all that was not committed is undone.
 
   // New evaluations, counters of the generation, all rejections so far, and the evaluations on the front at
-  // the generation's end.
+  // the generation's end, ascending.
   void commit_generation(std::span<const EvaluationRow> evaluations, const GenerationRow& generation,
                          const Rejections& rejections, std::span<const std::int64_t> front);
   // Final front (by ascending cost) and shortlist (best first); replaces earlier ones.
