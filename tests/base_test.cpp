@@ -235,5 +235,18 @@ TEST_CASE("files are written whole or not at all") {
   CHECK(
       mentions(message_of([&] { write_file((folder / "no" / "such").string(), "x"); }), "Create the folder"));
   CHECK(mentions(message_of([&] { write_file("/dev/full", "x"); }), "Free some space"));
+
+  // Through links, also to what is not there yet.
+  std::filesystem::create_directories(folder / "links");
+  const std::string link = (folder / "links" / "a").string();
+  std::filesystem::create_symlink("b", link);
+  std::filesystem::create_symlink("../elsewhere.txt", folder / "links" / "b");
+  for (const char* content : {"first", "second"}) {
+    write_file(link, content);
+    CHECK(std::filesystem::is_symlink(link));
+    CHECK(read_file((folder / "elsewhere.txt").string()) == content);
+  }
+  std::filesystem::create_symlink("circle", folder / "circle");
+  CHECK(mentions(message_of([&] { write_file((folder / "circle").string(), "x"); }), "cannot be written"));
   std::filesystem::remove_all(folder);
 }

@@ -185,7 +185,7 @@ TEST_CASE("baseline and sessions are kept") {
     journal.record_baseline({row, -1.5});
     journal.record_baseline({row, -0.75});
     CHECK_THROWS_AS(journal.record_baseline({example_row(identity, 5), 0}), InternalError);
-    journal.end_session("stopped");
+    journal.end_session("stopped", {"stopped", "Ctrl-C"});
   }
   {
     RunJournal journal = RunJournal::resume(path, identity);
@@ -210,6 +210,7 @@ TEST_CASE("baseline and sessions are kept") {
   CHECK(sessions[1].seconds > 0);
   CHECK(sessions[1].end.empty());  // killed, as far as anybody can tell
   CHECK(journal.generations().at(1).seconds == 1.0);
+  CHECK(journal.search_seconds() == 1.0);
 }
 
 TEST_CASE("one number of every evaluation") {
@@ -235,7 +236,7 @@ TEST_CASE("one number of every evaluation") {
 TEST_CASE("a run that nobody writes any more was killed") {
   const TemporaryDirectory directory;
   const std::string path = directory / "run.assay";
-  { RunJournal::create(path, example_identity()).set_state("finished", ""); }
+  { RunJournal::create(path, example_identity()).set_state({"finished", ""}); }
   CHECK(RunJournal::open_to_read(path).shown_state() == "finished");
   CHECK_FALSE(RunJournal::open_to_read(path).in_use());
   RunJournal journal = RunJournal::resume(path, example_identity());
@@ -290,8 +291,7 @@ TEST_CASE("a journal of format 1 is resumed, and is of the present format then")
     CHECK(journal.identity().estimator_json == identity_of_format_1().estimator_json);
     journal.begin_session(session_of("assay search"));
     commit(journal, 1, {0, 2});
-    journal.end_session("finished");
-    journal.set_state("finished", "");
+    journal.end_session("finished", {"finished", ""});
   }
   const RunJournal journal = RunJournal::open_to_read(path);
   CHECK(journal.evaluation_count() == 3);

@@ -35,7 +35,7 @@ TEST_CASE("a journal gives back what was written") {
     journal.record_epoch(7, {0, 0.1, 2.3, 0.2, std::nan(""), std::nan(""), 3});
     journal.record_training(
         {4, "fashion-mnist", "", 0.91, 100, {{0, 0.1, 1, 0.5, 1, 0.6, 50}, {1, 0, 0.5, 0.8, 0.4, 0.91, 50}}});
-    journal.set_state("finished", "2000 evaluations");
+    journal.set_state({"finished", "2000 evaluations"});
   }
   CHECK(std::distance(std::filesystem::directory_iterator(directory.path()), {}) == 1);  // one plain file
 
@@ -102,10 +102,13 @@ TEST_CASE("a resumed journal goes on where it stopped") {
   {
     RunJournal journal = RunJournal::create(path, identity);
     write_generation(journal);
-    journal.set_state("stopped", "Ctrl-C");
+    journal.set_state({"stopped", "Ctrl-C"});
   }
   RunJournal journal = RunJournal::resume(path, identity);
   CHECK(journal.state() == "running");
+  CHECK(journal.earlier_state().state == "stopped");
+  CHECK(journal.earlier_state().note == "Ctrl-C");
+  CHECK(journal.search_seconds() == 0.5);
   const EvaluationRow row = example_row(identity, 3);
   REQUIRE(journal.recall(3, row.fingerprint).has_value());
   CHECK(same_row(*journal.recall(3, row.fingerprint), row));
@@ -113,7 +116,7 @@ TEST_CASE("a resumed journal goes on where it stopped") {
   CHECK(mentions(input_error_of([&] { journal.recall(3, row.fingerprint + 1); }), "evaluation 3"));
   write_generation(journal);
   CHECK(journal.evaluation_count() == 16);
-  journal.set_state("running", "");  // commits; a failure undoes what is not committed
+  journal.set_state({"running", ""});  // commits; a failure undoes what is not committed
   CHECK_THROWS_AS(journal.commit_generation({&row, 1}, {}, {}, {}), InternalError);  // out of order
   CHECK(journal.evaluation_count() == 16);
 }
@@ -147,6 +150,21 @@ TEST_CASE("the journal of another run is refused, naming what differs") {
   CHECK(mentions(settings, "latency_ms is 4.5 in the journal and 5 now"));
   CHECK(mentions(settings, "evaluations is 2000 in the journal and not set now"));
   CHECK_FALSE(mentions(settings, "strategy"));
+  // The first journals did not tell how much memory a worker had.
+  const auto with_memory = [](const char* bytes) {
+    return [bytes](RunIdentity& i) {
+      i.settings_json.insert(1, std::string(R"("max_memory_per_worker":)") + bytes + ",");
+    };
+  };
+  CHECK(refusal(with_memory("1048576")).empty());
+  const std::string limited = directory / "limited.assay";
+  RunIdentity with_limit = identity;
+  with_memory("1048576")(with_limit);
+  { RunJournal::create(limited, with_limit); }
+  with_limit = identity;
+  with_memory("null")(with_limit);
+  CHECK(mentions(input_error_of([&] { RunJournal::resume(limited, with_limit); }),
+                 "max_memory_per_worker is 1048576 in the journal and null now"));
 
   CHECK(mentions(input_error_of([&] { RunJournal::create(path, identity); }), "exists already"));
   CHECK(mentions(input_error_of([&] { RunJournal::resume(directory / "none", identity); }),
@@ -175,7 +193,7 @@ TEST_CASE("one process writes, others read meanwhile") {
   write_generation(journal);
   CHECK(reader.evaluation_count() == 16);
   write_generation(journal);
-  journal.set_state("running", "");  // with what was not committed before it
+  journal.set_state({"running", ""});  // with what was not committed before it
   CHECK(reader.evaluation_count() == 24);
   write_generation(journal);
   journal.close();  // with a reader at work

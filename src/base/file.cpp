@@ -33,6 +33,18 @@ void write_all(int descriptor, std::string_view text, const std::string& path) {
   }
 }
 
+// The file that a symbolic link leads to, if there is one: what is written replaces that and not the link.
+std::string behind_links(std::filesystem::path path) {
+  constexpr int most_links = 40;  // as in Linux
+  std::error_code error;
+  for (int i = 0; i < most_links; ++i) {
+    const std::filesystem::path target = std::filesystem::read_symlink(path, error);
+    if (error) return path.string();  // no link
+    path = path.parent_path() / target;
+  }
+  fail_write(path.string(), ELOOP);
+}
+
 }  // namespace
 
 std::string read_file(const std::string& path) {
@@ -84,7 +96,8 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
     // /dev/null, a pipe, /dev/full: there is nothing to rename over.
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
-    temporary_ = fmt::format("{}.{}.tmp", path_, ::getpid());
+    target_ = behind_links(path_);
+    temporary_ = fmt::format("{}.{}.tmp", target_, ::getpid());
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   }
   if (descriptor_ < 0) fail_write(path_, errno);
@@ -116,7 +129,7 @@ void OutputFile::close() {
   const int closed = ::close(descriptor_);
   descriptor_ = -1;
   if (closed != 0) fail_write(path_, errno);
-  if (!temporary_.empty() && ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (!temporary_.empty() && ::rename(temporary_.c_str(), target_.c_str()) != 0) {
     const int error = errno;
     ::unlink(temporary_.c_str());
     fail_write(path_, error);

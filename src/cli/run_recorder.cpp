@@ -52,10 +52,8 @@ void fill(std::span<double> values, ForEach&& for_each) {
 
 }  // namespace
 
-RunRecorder::RunRecorder(RunJournal& journal) : journal_(journal) {
-  if (const auto generations = journal.generations(); !generations.empty())
-    earlier_seconds_ = generations.back().seconds;
-}
+RunRecorder::RunRecorder(RunJournal& journal)
+    : journal_(journal), earlier_seconds_(journal.search_seconds()) {}
 
 std::optional<ScoreRow> RunRecorder::recall(int evaluation, std::uint64_t fingerprint) {
   const auto row = journal_.recall(evaluation, fingerprint);

@@ -46,14 +46,12 @@ RunSession::RunSession(RunJournal& journal, const Arguments& arguments, bool is_
 }
 
 void RunSession::end(std::string_view state, std::string_view note) {
-  journal_.end_session(state);
-  journal_.set_state(state, note);
+  journal_.end_session(state, {std::string(state), std::string(note)});
   ended_ = true;
 }
 
 void RunSession::withdraw(std::string_view note) {
-  journal_.end_session(note);
-  journal_.restore_state();
+  journal_.end_session(note, journal_.earlier_state());
   ended_ = true;
 }
 
@@ -64,11 +62,9 @@ bool RunSession::fail(const std::string& message) noexcept {
       journal_.discard();
       return false;
     }
-    journal_.end_session("failed: " + message);
-    if (journal_.earlier_state() == "finished" && journal_.evaluation_count() == evaluations_)
-      journal_.restore_state();
-    else
-      journal_.set_state("failed", message);
+    const RunState& earlier = journal_.earlier_state();
+    const bool nothing_added = earlier.state == "finished" && journal_.evaluation_count() == evaluations_;
+    journal_.end_session("failed: " + message, nothing_added ? earlier : RunState{"failed", message});
   } catch (const std::exception&) {
     // What ended the run may be what keeps the journal from being written; that is what the user is told of.
   }

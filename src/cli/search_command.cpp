@@ -91,7 +91,7 @@ std::string settings_json(const SearchSettings& settings, const Ranking& ranking
   }
   for (const Candidate& candidate : settings.initial) json["initial"].push_back(to_text(space, candidate));
   // Networks that need more have no scores.
-  if (memory.asked_for) json["max_memory_per_worker"] = memory.bytes;
+  json["max_memory_per_worker"] = memory.asked_for ? nlohmann::ordered_json(memory.bytes) : nullptr;
   if (estimator) json["estimator"] = fmt::format("{:016x}", hash_text(estimator->to_json()));
   return json.dump();
 }
@@ -310,7 +310,7 @@ int run(const Arguments& arguments) {
     note(fmt::format("{}: {} candidates. Journal: {}", task.space.name(), task.space.size().digits, path));
   }
   if (const std::int64_t evaluated = journal.evaluation_count(); evaluated > task.settings.evaluations) {
-    journal.restore_state();
+    journal.set_state(journal.earlier_state());
     throw InputError(
         fmt::format("{}: {} candidates are evaluated already. Ask for as many or more with --evaluations.",
                     path, evaluated));

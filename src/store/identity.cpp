@@ -51,6 +51,8 @@ void add_settings_differences(std::vector<std::string>& differences, const RunId
   const auto value = [](const json& settings, const std::string& key) {
     return settings.contains(key) ? settings[key].dump() : std::string("not set");
   };
+  // Journals did not always tell it: one that does not may have had any.
+  if (!a.contains("max_memory_per_worker")) keys.erase("max_memory_per_worker");
   for (const std::string& key : keys) add_difference(differences, key, value(a, key), value(b, key));
 }
 

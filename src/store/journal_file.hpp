@@ -26,8 +26,7 @@ struct RunJournal::Implementation {
   RunIdentity identity;
   std::unique_ptr<EvaluationTable> evaluations;
 
-  // As the journal said when it was resumed.
-  std::string earlier_state, earlier_note;
+  RunState earlier_state;  // as the journal said when it was resumed
 
   // Of writers: the statements, and what the database holds with the open transaction.
   struct Writing {

@@ -95,6 +95,14 @@ std::vector<GenerationRow> RunJournal::generations() const {
   });
 }
 
+double RunJournal::search_seconds() const {
+  return guarded(path(), [&] {
+    Query query(*implementation_->database,
+                "SELECT seconds FROM generations ORDER BY generation DESC LIMIT 1");
+    return query.next() ? query.number(0) : 0;
+  });
+}
+
 std::vector<ArchiveRow> RunJournal::archive() const {
   return guarded(path(), [&] { return ArchiveTable::read(*implementation_->database); });
 }

@@ -20,6 +20,11 @@ void write_results(SQLite::Database& database, const std::string& kind, std::spa
   }
 }
 
+void write_state(SQLite::Database& database, const RunState& state) {
+  write_value(database, "state", state.state);
+  write_value(database, "state_note", state.note);
+}
+
 void write_epoch(SQLite::Database& database, std::int64_t evaluation, const EpochRow& row) {
   Query(database,
         "INSERT OR REPLACE INTO epochs (evaluation, epoch, learning_rate, train_loss, train_accuracy, "
@@ -113,7 +118,7 @@ void RunJournal::begin_session(const SessionRow& session) {
   });
 }
 
-void RunJournal::end_session(std::string_view end) {
+void RunJournal::end_session(std::string_view end, const RunState& state) {
   Implementation& journal = *implementation_;
   if (!journal.session) throw InternalError("A journal's session ended before it began.");
   journal.transaction([&] {
@@ -121,15 +126,13 @@ void RunJournal::end_session(std::string_view end) {
         .with(std::string(end))
         .with(*journal.session)
         .run();
+    write_state(*journal.database, state);
   });
 }
 
-void RunJournal::set_state(std::string_view state, std::string_view note) {
+void RunJournal::set_state(const RunState& state) {
   Implementation& journal = *implementation_;
-  journal.transaction([&] {
-    write_value(*journal.database, "state", std::string(state));
-    write_value(*journal.database, "state_note", std::string(note));
-  });
+  journal.transaction([&] { write_state(*journal.database, state); });
 }
 
 void RunJournal::record_epoch(std::int64_t evaluation, const EpochRow& epoch) {

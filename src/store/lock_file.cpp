@@ -57,10 +57,11 @@ LockFile::LockFile(const std::string& path) : path_(lock_name(path)) {
   for (;;) {
     descriptor_ = open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor_ < 0) {
-      throw InputError(fmt::format(
-          "The run journal {} cannot be written: {}. Choose a place in an existing directory that "
-          "you may write to.",
-          path, std::strerror(errno)));
+      const int error = errno;
+      throw InputError(fmt::format("The run journal {} cannot be written: {}. {}.", path,
+                                   std::strerror(error),
+                                   error == ENOENT ? "Create the folder first or choose another place"
+                                                   : "Choose a place that you may write to"));
     }
     if (!lock(descriptor_)) {
       const bool held = errno == EAGAIN || errno == EACCES;

@@ -128,10 +128,10 @@ RunJournal RunJournal::resume(const std::string& path, const RunIdentity& identi
   check_same_run(journal->identity, identity, path);
   journal->check_content();
   journal->prepare_to_write(identity);
-  journal->earlier_state = read_value(*journal->database, "state");
-  journal->earlier_note = read_value(*journal->database, "state_note");
+  journal->earlier_state = {read_value(*journal->database, "state"),
+                            read_value(*journal->database, "state_note")};
   RunJournal resumed(std::move(journal));
-  resumed.set_state("running", "");
+  resumed.set_state({"running", ""});
   return resumed;
 }
 
@@ -158,12 +158,8 @@ void RunJournal::discard() {
   }
 }
 
-const std::string& RunJournal::earlier_state() const {
+const RunState& RunJournal::earlier_state() const {
   return implementation_->earlier_state;
-}
-
-void RunJournal::restore_state() {
-  set_state(implementation_->earlier_state, implementation_->earlier_note);
 }
 
 const std::string& RunJournal::path() const {

@@ -43,7 +43,8 @@ class OutputFile {
   void flush();
 
   std::string path_;
-  std::string temporary_;
+  std::string target_;     // behind symbolic links
+  std::string temporary_;  // beside it
   std::string buffer_;
   int descriptor_ = -1;
 };

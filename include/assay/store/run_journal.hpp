@@ -81,6 +81,12 @@ struct ArchiveRow {
   std::optional<std::int64_t> before;  // the first later generation at whose end it was not; none: it stayed
 };
 
+// How far the run got: "running" (after create and resume), "stopped", "finished", "failed", and a line for
+// people.
+struct RunState {
+  std::string state, note;
+};
+
 // One process's work on the run. The times and machines of a run are for reports: they decide nothing.
 struct SessionRow {
   std::string started_utc;  // filled in by the journal
@@ -169,15 +175,11 @@ class RunJournal {
   void record_baseline(const BaselineRow& baseline);
   // Once per process, after create or resume.
   void begin_session(const SessionRow& session);
-  // How long the session has lasted, and how it ended; every commit_generation keeps the former up to date.
-  void end_session(std::string_view end);
-  // How far the run got: "running" (after create and resume), "stopped", "finished", "failed", with a line
-  // for people.
-  // The state that the run had when it was resumed; empty for a new one. For those who added nothing to it:
-  // sets it again, with its note.
-  const std::string& earlier_state() const;
-  void restore_state();
-  void set_state(std::string_view state, std::string_view note);
+  // How the session ended, and with it the run's state. How long it lasted every commit keeps up to date.
+  void end_session(std::string_view end, const RunState& state);
+  void set_state(const RunState& state);
+  // The one that the run had when it was resumed, for those who add nothing to it; empty for a new run.
+  const RunState& earlier_state() const;
   // Training goes epoch by epoch; an epoch recorded again replaces the old row.
   void record_epoch(std::int64_t evaluation, const EpochRow& epoch);
   void record_training(const TrainingRow& training);
@@ -196,6 +198,7 @@ class RunJournal {
   void for_each_score(std::size_t score, const std::function<bool(double)>& visit) const;
   void for_each_cost(JournalCost cost, const std::function<bool(double)>& visit) const;
   std::vector<GenerationRow> generations() const;
+  double search_seconds() const;            // up to the last generation; 0 before the first
   std::vector<ArchiveRow> archive() const;  // by `since`, then evaluation
   std::optional<BaselineRow> baseline() const;
   std::vector<SessionRow> sessions() const;

@@ -37,7 +37,7 @@ const setting_words = {
   initial: ["tried first", settingText],
   rank_weights: ["weights of the scores", (v) => [v].flat().map((w) => significant(w)).join(", ")],
   rank_terms: ["scores enter as", (v) => settingText(v).replaceAll("_", " ")],
-  max_memory_per_worker: ["memory of a worker", (v) => bytes(v)],
+  max_memory_per_worker: ["memory of a worker", (v) => v === null ? "what the machine has free" : bytes(v)],
 };
 
 // Whatever else there is, as it stands.
