@@ -338,6 +338,31 @@ TEST_CASE("a stop before the first proposal gives an empty result") {
   CHECK(result.front.empty());
 }
 
+TEST_CASE("the hypervolume of the progress is against the first generation, and never falls") {
+  const Space space = toy_space(12, 4);
+  for (const bool limited : {true, false}) {
+    ToyEvaluator evaluator(space);
+    SearchSettings settings = settings_of(600);
+    if (limited) settings.budget.set(Metric::latency, 18);
+    std::vector<double> seen;
+    const auto watch = [&](const Progress& progress) {
+      seen.push_back(progress.hypervolume);
+      if (progress.counts.evaluated != settings.generation) return;
+      std::vector<Point> points;
+      for (int e = 0; e < settings.generation; ++e)
+        points.push_back({progress.cohort.fitness(e), progress.cohort.costs(e).latency_ms});
+      const double dearest = std::ranges::max(points, {}, &Point::cost).cost;
+      const double expected = hypervolume(points, {median_score(points), limited ? 18 : dearest});
+      CHECK(expected > 0);
+      CHECK(progress.hypervolume == doctest::Approx(expected));
+    };
+    run_search(space, evaluator, settings, {nullptr, watch, {}});
+    CHECK(seen.front() == 0);
+    CHECK(std::ranges::is_sorted(seen));
+    CHECK(seen.back() > *std::ranges::find_if(seen, [](double volume) { return volume > 0; }));
+  }
+}
+
 TEST_CASE("given candidates come first, and progress counts up") {
   const Space space = toy_space(10, 4);
   ToyEvaluator evaluator(space);

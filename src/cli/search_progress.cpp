@@ -95,7 +95,7 @@ ProgressState search_state(const std::string& space, const SearchSettings& setti
     state.details.push_back(best_text(p, settings.front_metric));
     state.details.push_back(fmt::format("front {}   hypervolume {:.4g}",
                                         number_of(static_cast<std::int64_t>(p.front_size), "network"),
-                                        p.hypervolume()));
+                                        p.hypervolume));
   }
   if (std::string text = passed_over_text(p, origins); !text.empty())
     state.details.push_back(std::move(text));
@@ -113,7 +113,7 @@ ProgressState search_state(const std::string& space, const SearchSettings& setti
   fields["rejected"] = rejected_json(p.counts);
   fields["best"] = best_json(p);
   fields["front_size"] = p.front_size;
-  fields["hypervolume"] = p.hypervolume();
+  fields["hypervolume"] = p.hypervolume;
   return state;
 }
 

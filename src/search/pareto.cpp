@@ -21,6 +21,8 @@ std::vector<int> sweep_order(std::span<const Point> points) {
   return order;
 }
 
+}  // namespace
+
 double median_score(std::span<const Point> points) {
   std::vector<double> scores;
   scores.reserve(points.size());
@@ -29,8 +31,6 @@ double median_score(std::span<const Point> points) {
   std::nth_element(scores.begin(), middle, scores.end());
   return *middle;
 }
-
-}  // namespace
 
 std::vector<int> pareto_layers(std::span<const Point> points) {
   // In the sweep's order a point is dominated by a layer exactly when the layer's last score is at least its

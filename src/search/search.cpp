@@ -24,6 +24,9 @@ constexpr std::int64_t enumerable_size = 100'000;
 // Proposals in a row without a new fingerprint, in populations, after which the strategy counts as out of
 // ideas.
 constexpr std::int64_t stale_populations = 20;
+// Evaluations whose median and dearest make the hypervolume's reference point.
+constexpr std::int64_t enough_for_reference = 32;
+
 struct Proposal {
   Candidate candidate;
   GateResult gate;
@@ -65,7 +68,7 @@ class Run {
   void update_standing();
   Standing standing() const { return {cohort_, front_}; }
   void report() const;
-  double front_hypervolume() const;
+  void update_hypervolume();
   SearchResult finish();
 
   const Space& space_;
@@ -90,6 +93,9 @@ class Run {
   RankedSample ranked_;       // that the front was chosen among
   std::vector<int> front_;    // by ascending cost, so the best is the last
   std::vector<int> members_;  // of the front, ascending
+  Point reference_;           // of the hypervolume
+  bool reference_settled_ = false;
+  double hypervolume_ = 0;
   int generation_ = 0;
   std::int64_t recalled_ = 0;
 };
@@ -280,19 +286,25 @@ void Run::update_standing() {
   for (std::size_t i = 0; i < on_front.size(); ++i) {
     if (on_front[i] != 0) members_.push_back(ranked_.evaluations[i]);
   }
+  if (hooks_.progress) update_hypervolume();
   // Now and then, so that it costs nothing; the rest is in the journal.
   if (hooks_.journal != nullptr && std::ssize(cohort_.held()) > 2 * most_sampled) cohort_.keep(sample);
 }
 
-double Run::front_hypervolume() const {
-  if (front_.empty()) return 0;
-  std::vector<double> scores;
-  scores.reserve(ranked_.points.size());
-  for (const Point& point : ranked_.points) scores.push_back(point.score);
-  const auto middle = scores.begin() + static_cast<std::ptrdiff_t>(scores.size() / 2);
-  std::nth_element(scores.begin(), middle, scores.end());
-  const double dearest = metric_value(cohort_.costs(front_.back()), settings_.front_metric);
-  return hypervolume(ranked_.points, {*middle, dearest});
+void Run::update_hypervolume() {
+  const std::vector<Point>& points = ranked_.points;
+  if (points.empty()) return;
+  if (!reference_settled_) {
+    const Metric metric = settings_.front_metric;
+    const double dearest = std::ranges::max(points, {}, &Point::cost).cost;
+    reference_ = {median_score(points),
+                  settings_.budget.limited(metric) ? settings_.budget.limit(metric) : dearest};
+    reference_settled_ = std::ssize(points) >= enough_for_reference;
+  }
+  std::vector<Point> front;
+  for (const int e : front_)
+    front.push_back({cohort_.fitness(e), metric_value(cohort_.costs(e), settings_.front_metric)});
+  hypervolume_ = std::max(hypervolume_, hypervolume(front, reference_));
 }
 
 void Run::report() const {
@@ -304,7 +316,7 @@ void Run::report() const {
                    .best = best,
                    .best_rank_score = best < 0 ? 0 : cohort_.fitness(best),
                    .front_size = front_.size(),
-                   .hypervolume = [this] { return front_hypervolume(); },
+                   .hypervolume = hypervolume_,
                    .recalled = recalled_});
 }
 

@@ -11,6 +11,9 @@ struct Point {
   double cost = 0;
 };
 
+// There has to be a point.
+double median_score(std::span<const Point> points);
+
 // Layer of each point: 0 for the front, 1 for the front of what is left without it, and so on. Of equal
 // points the first stands before the others, which fall into later layers. O(n log n).
 std::vector<int> pareto_layers(std::span<const Point> points);

@@ -71,11 +71,11 @@ struct Progress {
   int best = -1;  // evaluation with the best rank score so far; -1 before the first
   double best_rank_score = 0;
   std::size_t front_size = 0;
-  // Area that the front dominates, in rank score times the front metric's unit (ms, MACs), against the
-  // reference point of choose_shortlist: the median rank score and the dearest cost on the front. Rank scores
-  // that compare candidates move as others come, and this with them.
-  // Worked out when it is asked for.
-  std::function<double()> hypervolume;
+  // The largest area so far that the front dominated, in rank score times the front metric's unit (ms, MACs),
+  // against the median rank score of the first generation and the budget's limit, or without one the largest
+  // cost of the first generation. The largest, as rank scores that compare candidates fall when better ones
+  // come: what one front dominates may be less than what an earlier one did.
+  double hypervolume = 0;
   std::int64_t recalled = 0;  // evaluations taken from the journal
 };
 
