@@ -179,6 +179,7 @@ TEST_CASE("one process writes, others read meanwhile") {
   const RunIdentity identity = example_identity();
   RunJournal journal = RunJournal::create(path, identity);
   write_generation(journal);
+  journal.state();  // waits until it is committed
 
   const std::string here = input_error_of([&] { RunJournal::resume(path, identity); });
   CHECK(mentions(here, "process " + std::to_string(getpid())));
@@ -189,11 +190,12 @@ TEST_CASE("one process writes, others read meanwhile") {
   CHECK(in_child([&] { return RunJournal::open_to_read(path).evaluation_count() == 8 ? 0 : 1; }) == 0);
 
   const RunJournal reader = RunJournal::open_to_read(path);
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // those that come faster share a commit
   write_generation(journal);
+  CHECK(journal.evaluation_count() == 16);
+  CHECK(journal.generations().size() == 2);
   CHECK(reader.evaluation_count() == 16);
   write_generation(journal);
-  journal.set_state({"running", ""});  // with what was not committed before it
+  journal.set_state({"running", ""});
   CHECK(reader.evaluation_count() == 24);
   write_generation(journal);
   journal.close();  // with a reader at work

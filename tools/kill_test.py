@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Kills a search with training at random moments, resumes it, and compares the end with an uninterrupted run.
+"""Kills searches at random moments, resumes them, and compares the end with an uninterrupted run: one that executes
+networks and trains its shortlist, and one by parameters alone, which fills its journal as fast as a search can.
 
     tools/kill_test.py build/assay [--kills 200] [--seed 1] [--signal KILL] [--keep FOLDER]
 
-After every kill the journal must open and hold all that had been committed; a training must go on from its last
-checkpoint; at the end of every run standard output, the journal's tables (but times) and the trained networks
+After every kill a copy of the journal must open and hold all that had been committed (the program itself resumes
+from what the kill left); a training must go on from its last checkpoint; at the end of every run standard output, the journal's tables (but times) and the trained networks
 must be those of the uninterrupted run, byte for byte. The first difference ends the test with exit code 1.
 """
 
@@ -25,6 +26,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 0.02
 KILLS_A_RUN = 3
+ENOUGH_FOR_EVERY_PHASE = 100
+
+
+START, SEARCH, TRAINING = range(3)
+PHASES = ["start", "search", "training"]
 
 
 class Failure(Exception):
@@ -46,12 +52,15 @@ def write_data(folder):
         (folder / f"{name}-labels-idx1-ubyte").write_bytes(labels)
 
 
-def command(assay, data, resume):
-    return [assay, "search", ROOT / "spaces/ibn_fashion.toml", "--accelerator",
-            ROOT / "spaces/accelerators/edge_npu_16.toml", "--latency-ms", "0.06", "--memory-kib", "64",
-            "--evaluations", "640", "--batch", "4", "--shortlist", "3", "--train", data, "--epochs", "6",
-            "--train-batch", "16", "--save-models", "models", "--cache", "scores.sqlite", "--quiet", "--format", "csv",
-            "--run", "run.journal"] + (["--resume"] if resume else [])
+TRAINED_SEARCH = ["--accelerator", "{root}/spaces/accelerators/edge_npu_16.toml", "--latency-ms", "0.06",
+                  "--memory-kib", "64", "--evaluations", "640", "--batch", "4", "--shortlist", "3", "--train", "{data}",
+                  "--epochs", "6", "--train-batch", "16", "--save-models", "models", "--cache", "scores.sqlite"]
+GATES_ONLY_SEARCH = ["--scores", "params", "--evaluations", "50000", "--no-cache"]
+
+
+def command(assay, options, data, resume):
+    return [assay, "search", ROOT / "spaces/ibn_fashion.toml", *(text.format(root=ROOT, data=data) for text in options),
+            "--quiet", "--format", "csv", "--run", "run.journal"] + (["--resume"] if resume else [])
 
 
 def read_tables(journal):
@@ -91,10 +100,11 @@ class Standing:
 
     @property
     def phase(self):
-        return "training" if self.results else "search" if self.evaluations else "start"
+        return TRAINING if self.results else SEARCH if self.evaluations else START
 
     def update(self, folder, quiescent=False):
-        """Looks again; Failure when something was lost. A journal may be locked while the program runs."""
+        """Looks again; Failure when something was lost. A journal may be locked while the program runs. A quiescent
+        folder is a copy: looking repairs a journal, which is the program's part."""
         journal = folder / "run.journal"
         if not journal.exists():
             return
@@ -137,42 +147,67 @@ def seconds_since_written(folder):
     return time.time() - max(times) if times else 0
 
 
+class Workload:
+    """A search with what it is to end in."""
+
+    def __init__(self, name, options):
+        self.name, self.options = name, options
+        self.start_seconds = self.search_seconds = self.seconds = 0.0
+        self.expected = None
+
+    def phase(self, phase):
+        return f"{PHASES[min(phase, TRAINING if '--train' in self.options else SEARCH)]} of {self.name}"
+
+    def moments(self, rng, kills):
+        """Half of them before there are results, as training may take most of the time."""
+        return sorted(rng.uniform(0, self.search_seconds) if rng.random() < 0.5
+                      else rng.uniform(self.search_seconds, self.seconds) for _ in range(kills))
+
+
 class Test:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
         self.random = random.Random(options.seed)
         self.assay = str(Path(options.assay).resolve())
         self.data = folder / "data"
-        self.kills = {"start": 0, "search": 0, "training": 0}
-        self.longest = {"search": 0.0, "training": 0.0}
+        self.workloads = [Workload("trained", TRAINED_SEARCH), Workload("gates only", GATES_ONLY_SEARCH)]
+        self.kills = {work.phase(phase): 0 for work in self.workloads for phase in (START, SEARCH, TRAINING)}
+        self.longest = {phase: 0.0 for phase in self.kills if not phase.startswith("start")}
         self.resumes = self.runs = 0
         write_data(self.data)
 
-    def start(self, folder, resume):
+    def start(self, work, folder, resume):
         with open(folder / "out", "wb") as out, open(folder / "err", "wb") as err:
-            return subprocess.Popen(command(self.assay, self.data, resume), cwd=folder, stdout=out, stderr=err)
+            return subprocess.Popen(command(self.assay, work.options, self.data, resume), cwd=folder, stdout=out,
+                                    stderr=err)
 
-    def measure(self):
+    def measure(self, work):
         """The uninterrupted run: what is to be reached, and how long it takes."""
-        folder = self.folder / "uninterrupted"
+        folder = self.folder / f"uninterrupted {work.name}"
         folder.mkdir()
+        standing = Standing()
         begun = time.monotonic()
-        process = self.start(folder, False)
-        while process.poll() is None and not (folder / "run.journal").exists():
+        process = self.start(work, folder, False)
+        while process.poll() is None:
+            standing.update(folder)
+            if standing.phase == START:
+                work.start_seconds = time.monotonic() - begun
+            if standing.phase != TRAINING:
+                work.search_seconds = time.monotonic() - begun
             time.sleep(POLL_SECONDS)
-        self.start_seconds = time.monotonic() - begun
-        if process.wait() != 0:
+        if process.returncode != 0:
             raise Failure("the uninterrupted run failed: " + (folder / "err").read_text())
-        self.seconds = time.monotonic() - begun
-        self.expected = self.ending(folder)
-        print(f"an uninterrupted run takes {self.seconds:.1f} s, {self.start_seconds:.1f} s before its journal", flush=True)
+        work.seconds = time.monotonic() - begun
+        work.expected = self.ending(folder)
+        print(f"an uninterrupted run, {work.name}, takes {work.seconds:.1f} s: {work.start_seconds:.1f} s before its first "
+              f"evaluation, {work.search_seconds:.1f} s before its results", flush=True)
 
-    def durations(self, kills):
-        """How long the attempts at a run last, so that kills fall uniformly into its time. An attempt that resumes
-        starts up again first, and may be killed in that too."""
+    def durations(self, work, kills):
+        """How long the attempts at a run last. An attempt that resumes starts up again first, and may be killed in
+        that too."""
         before = 0
-        for moment in sorted(self.random.uniform(0, self.seconds) for _ in range(kills)):
-            again = self.random.uniform(0, 2 * self.start_seconds) if before else 0
+        for moment in work.moments(self.random, kills):
+            again = self.random.uniform(0, 2 * work.start_seconds) if before else 0
             yield again + moment - before
             before = moment
         while True:
@@ -182,10 +217,10 @@ class Test:
         models = {path.name: path.read_bytes() for path in sorted(folder.glob("models/*.onnx"))}
         return (folder / "out").read_bytes(), read_tables(folder / "run.journal"), models
 
-    def attempt(self, folder, standing, seconds):
+    def attempt(self, work, folder, standing, seconds):
         """Runs for so long, or to the end: True."""
         moment = time.monotonic() + seconds
-        process = self.start(folder, (folder / "run.journal").exists())
+        process = self.start(work, folder, (folder / "run.journal").exists())
         while process.poll() is None and time.monotonic() < moment:
             standing.update(folder)
             time.sleep(min(POLL_SECONDS, max(0, moment - time.monotonic())))
@@ -197,11 +232,15 @@ class Test:
         if code not in (-self.options.signal, stopped, 130):
             raise Failure(f"the program ended with {code}: " + (folder / "err").read_text())
         lost = seconds_since_written(folder)
-        standing.update(folder, quiescent=True)
-        self.check_that_it_opens(folder)
-        self.kills[standing.phase] += 1
-        if standing.phase in self.longest:
-            self.longest[standing.phase] = max(self.longest[standing.phase], lost)
+        with tempfile.TemporaryDirectory(prefix="assay-kill-copy-") as copy:
+            copy = Path(copy) / "run"
+            shutil.copytree(folder, copy)
+            standing.update(copy, quiescent=True)
+            self.check_that_it_opens(copy)
+        phase = work.phase(standing.phase)
+        self.kills[phase] += 1
+        if phase in self.longest:
+            self.longest[phase] = max(self.longest[phase], lost)
         return False
 
     def check_that_it_opens(self, folder):
@@ -214,24 +253,28 @@ class Test:
 
     def run(self):
         while (left := self.options.kills - sum(self.kills.values())) > 0:
+            work = self.workloads[self.runs % len(self.workloads)]
             folder = self.folder / f"run{self.runs}"
             folder.mkdir()
             standing = Standing()
-            for seconds in self.durations(min(left, KILLS_A_RUN)):
+            for seconds in self.durations(work, min(left, KILLS_A_RUN)):
                 self.resumes += (folder / "run.journal").exists()
-                if self.attempt(folder, standing, seconds):
+                if self.attempt(work, folder, standing, seconds):
                     break
             self.runs += 1
-            self.compare(folder)
+            self.compare(work, folder)
             shutil.rmtree(folder)
+        spared = [phase for phase in self.longest if self.kills[phase] == 0]
+        if spared and self.options.kills >= ENOUGH_FOR_EVERY_PHASE:
+            raise Failure("no kill in the " + ", ".join(spared))
 
-    def compare(self, folder):
-        for what, found, expected in zip(("output", "tables", "models"), self.ending(folder), self.expected):
+    def compare(self, work, folder):
+        for what, found, expected in zip(("output", "tables", "models"), self.ending(folder), work.expected):
             if found == expected:
                 continue
             if what != "output":
                 what += " " + ", ".join(key for key in expected if found.get(key) != expected[key])
-            raise Failure(f"the {what} of a resumed run differ")
+            raise Failure(f"the {what} of a resumed run, {work.name}, differ")
         for left in [".lock", ".new", ".training"]:
             if (folder / f"run.journal{left}").exists():
                 raise Failure(f"run.journal{left} is left behind")
@@ -256,7 +299,8 @@ def main():
     folder.mkdir(exist_ok=True)
     test = Test(options, folder)
     try:
-        test.measure()
+        for work in test.workloads:
+            test.measure(work)
         test.run()
     except Failure as failure:
         print(f"FAILED after {sum(test.kills.values())} kills, in {folder}: {failure}", file=sys.stderr)

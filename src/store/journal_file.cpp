@@ -1,5 +1,7 @@
 #include "journal_file.hpp"
 
+#include "assay/base/error.hpp"
+
 #include "identity.hpp"
 #include "schema.hpp"
 
@@ -10,10 +12,21 @@ namespace {
 
 constexpr int busy_timeout_ms = 5000;
 
-// A commit costs as much as the rows of some generations without scores; those come every few milliseconds.
-constexpr std::chrono::milliseconds commit_interval{50};
+// A commit costs as much as the rows of some generations without scores, and so does a thread; such
+// generations come every few milliseconds.
+constexpr std::chrono::milliseconds batch_interval{50};
 
 }  // namespace
+
+void GenerationBatch::add(std::span<const EvaluationRow> evaluations, const GenerationRow& counters,
+                          const Rejections& rejections, std::span<const std::int64_t> front) {
+  if (size_ == generations_.size()) generations_.emplace_back();
+  Generation& generation = generations_[size_++];
+  generation.evaluations.assign(evaluations.begin(), evaluations.end());
+  generation.counters = counters;
+  generation.front.assign(front.begin(), front.end());
+  for (const auto& [reason, rejection] : rejections) rejections_[reason] = rejection;
+}
 
 std::string utc_now() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -70,38 +83,58 @@ void RunJournal::Implementation::prepare_to_write(const RunIdentity& wanted) {
   });
 }
 
-void RunJournal::Implementation::begin() {
-  if (!writing) {
-    writing = std::make_unique<Writing>(*database);
-    writing->evaluations = evaluations->count();
+std::int64_t RunJournal::Implementation::evaluation_count() {
+  if (!is_writer()) return guarded(path, [&] { return evaluations->count(); });
+  if (!evaluation_count_) evaluation_count_ = read([&] { return evaluations->count(); });
+  return *evaluation_count_;
+}
+
+void RunJournal::Implementation::enqueue(std::span<const EvaluationRow> rows, const GenerationRow& counters,
+                                         const Rejections& rejections, std::span<const std::int64_t> front) {
+  std::int64_t count = evaluation_count();
+  for (const EvaluationRow& row : rows) {
+    if (row.evaluation != count++) throw InternalError("An evaluation came out of order into its journal.");
   }
-  if (!open_transaction_) open_transaction_.emplace(*database);
+  enqueued_.add(rows, counters, rejections, front);
+  evaluation_count_ = count;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_batch_ < batch_interval) return;
+  last_batch_ = now;
+  wait();
+  std::swap(enqueued_, batch_);
+  // Deferred where no thread can be had: then whoever waits for it writes.
+  thread_ = std::async(std::launch::async | std::launch::deferred, [this] { write_batch(); });
 }
 
-void RunJournal::Implementation::roll_back() {
-  writing.reset();  // it knows of what is undone now
-  open_transaction_.reset();
+void RunJournal::Implementation::wait() {
+  if (!thread_.valid()) return;
+  try {
+    thread_.get();
+  } catch (...) {
+    abandon();
+    throw;
+  }
+  batch_.clear();
 }
 
-void RunJournal::Implementation::commit() {
-  if (!open_transaction_) return;
-  add([&] {
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::duration<double> lasted = now - session_start;
-    if (session) writing->session_seconds.with(lasted.count()).with(*session).run();
-    open_transaction_->commit();
-    last_commit_ = now;
-  });
-  open_transaction_.reset();
+void RunJournal::Implementation::settle() {
+  wait();
+  if (enqueued_.empty()) return;
+  std::swap(enqueued_, batch_);
+  thread_ = std::async(std::launch::deferred, [this] { write_batch(); });
+  wait();
 }
 
-void RunJournal::Implementation::commit_if_due() {
-  if (std::chrono::steady_clock::now() - last_commit_ >= commit_interval) commit();
+void RunJournal::Implementation::abandon() {
+  thread_ = {};  // waits for a thread at work
+  enqueued_.clear();
+  batch_.clear();
+  evaluation_count_.reset();
 }
 
 void RunJournal::Implementation::close() {
   if (!database) return;
-  commit();
+  settle();
   writing.reset();
   evaluations.reset();
   if (lock) {

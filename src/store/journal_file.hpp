@@ -10,14 +10,38 @@
 #include "lock_file.hpp"
 
 #include <chrono>
+#include <future>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace assay {
 
 std::string utc_now();
+
+// Generations that wait to be written. Cleared and filled again it needs no new memory.
+class GenerationBatch {
+ public:
+  struct Generation {
+    std::vector<EvaluationRow> evaluations;
+    GenerationRow counters;
+    std::vector<std::int64_t> front;
+  };
+  void add(std::span<const EvaluationRow> evaluations, const GenerationRow& counters,
+           const Rejections& rejections, std::span<const std::int64_t> front);
+  bool empty() const { return size_ == 0; }
+  void clear() { size_ = 0; }
+  std::span<const Generation> generations() const { return {generations_.data(), size_}; }
+  const Rejections& rejections() const { return rejections_; }  // up to the last generation's end
+
+ private:
+  std::vector<Generation> generations_;
+  std::size_t size_ = 0;
+  Rejections rejections_;
+};
 
 struct RunJournal::Implementation {
   std::string path;
@@ -28,12 +52,11 @@ struct RunJournal::Implementation {
 
   RunState earlier_state;  // as the journal said when it was resumed
 
-  // Of writers: the statements, and what the database holds with the open transaction.
+  // Of writers: the statements, and what the database holds.
   struct Writing {
     explicit Writing(SQLite::Database& database);
     ArchiveTable archive;
-    std::int64_t evaluations = 0;  // nobody else adds any
-    Rejections rejections;         // those that this process has written
+    Rejections rejections;  // those that this process has written
     Query generation, rejection, session_seconds;
   };
   std::unique_ptr<Writing> writing;  // none after a failure, until something is written again
@@ -48,34 +71,54 @@ struct RunJournal::Implementation {
   void prepare_to_write(const RunIdentity& wanted);
   void close();
 
-  // Writes with whatever is in the open transaction; all of that is undone when `write` fails.
+  // Evaluations are known at once and written behind the caller, by a thread that has the database to itself
+  // until settle() has returned.
+  bool is_writer() const { return lock != nullptr; }
+  std::int64_t evaluation_count();
+  void enqueue(std::span<const EvaluationRow> rows, const GenerationRow& counters,
+               const Rejections& rejections, std::span<const std::int64_t> front);
+  // Everything enqueued is written. Throws what went wrong with that.
+  void settle();
+  // Drops what is enqueued.
+  void abandon();
+
+  template <class Read>
+  auto read(Read&& read) {
+    settle();
+    return guarded(path, std::forward<Read>(read));
+  }
   template <class Write>
-  void add(Write&& write) {
+  void transaction(Write&& write) {
+    settle();
+    commit(std::forward<Write>(write));
+  }
+
+ private:
+  // As a whole or not at all, and with it how long the session has lasted.
+  template <class Write>
+  void commit(Write&& write) {
     guarded(path, [&] {
       try {
-        begin();
-        std::forward<Write>(write)();
+        if (!writing) writing = std::make_unique<Writing>(*database);
+        SQLite::Transaction transaction(*database);
+        write();
+        const std::chrono::duration<double> lasted = std::chrono::steady_clock::now() - session_start;
+        if (session) writing->session_seconds.with(lasted.count()).with(*session).run();
+        transaction.commit();
       } catch (...) {
-        roll_back();
+        writing.reset();  // it knows of what is undone now
         throw;
       }
     });
   }
-  // With how long the session has lasted.
-  void commit();
-  void commit_if_due();
-  void roll_back();
-  template <class Write>
-  void transaction(Write&& write) {
-    add(std::forward<Write>(write));
-    commit();
-  }
+  void write_batch();
+  void wait();
 
- private:
-  void begin();
-
-  std::optional<SQLite::Transaction> open_transaction_;
-  std::chrono::steady_clock::time_point last_commit_;
+  std::optional<std::int64_t> evaluation_count_;
+  GenerationBatch enqueued_;
+  GenerationBatch batch_;  // of the thread
+  std::chrono::steady_clock::time_point last_batch_;
+  std::future<void> thread_;  // last, so that it has ended before anything else does
 };
 
 }  // namespace assay

@@ -50,7 +50,7 @@ std::vector<EpochRow> read_epochs(SQLite::Database& database, std::int64_t evalu
 
 std::optional<EvaluationRow> RunJournal::recall(std::int64_t evaluation, std::uint64_t fingerprint) {
   // Beyond what was recalled a search asks in vain for each candidate: no statement for that.
-  if (implementation_->writing && evaluation >= implementation_->writing->evaluations) return std::nullopt;
+  if (evaluation >= evaluation_count()) return std::nullopt;
   std::optional<EvaluationRow> row = this->evaluation(evaluation);
   if (row && row->fingerprint != fingerprint) {
     throw InputError(fmt::format(
@@ -62,27 +62,27 @@ std::optional<EvaluationRow> RunJournal::recall(std::int64_t evaluation, std::ui
 }
 
 std::int64_t RunJournal::evaluation_count() const {
-  return guarded(path(), [&] { return implementation_->evaluations->count(); });
+  return implementation_->evaluation_count();
 }
 
 std::optional<EvaluationRow> RunJournal::evaluation(std::int64_t index) const {
-  return guarded(path(), [&] { return implementation_->evaluations->find(index); });
+  return implementation_->read([&] { return implementation_->evaluations->find(index); });
 }
 
 void RunJournal::for_each_evaluation(const std::function<bool(const EvaluationRow&)>& visit) const {
-  guarded(path(), [&] { implementation_->evaluations->for_each(visit); });
+  implementation_->read([&] { implementation_->evaluations->for_each(visit); });
 }
 
 void RunJournal::for_each_score(std::size_t score, const std::function<bool(double)>& visit) const {
-  guarded(path(), [&] { implementation_->evaluations->for_each_score(score, visit); });
+  implementation_->read([&] { implementation_->evaluations->for_each_score(score, visit); });
 }
 
 void RunJournal::for_each_cost(JournalCost cost, const std::function<bool(double)>& visit) const {
-  guarded(path(), [&] { implementation_->evaluations->for_each_cost(cost, visit); });
+  implementation_->read([&] { implementation_->evaluations->for_each_cost(cost, visit); });
 }
 
 std::vector<GenerationRow> RunJournal::generations() const {
-  return guarded(path(), [&] {
+  return implementation_->read([&] {
     Query query(*implementation_->database,
                 "SELECT generation, proposed, duplicates, evaluated, failed, seconds FROM generations "
                 "ORDER BY generation");
@@ -96,7 +96,7 @@ std::vector<GenerationRow> RunJournal::generations() const {
 }
 
 double RunJournal::search_seconds() const {
-  return guarded(path(), [&] {
+  return implementation_->read([&] {
     Query query(*implementation_->database,
                 "SELECT seconds FROM generations ORDER BY generation DESC LIMIT 1");
     return query.next() ? query.number(0) : 0;
@@ -104,11 +104,11 @@ double RunJournal::search_seconds() const {
 }
 
 std::vector<ArchiveRow> RunJournal::archive() const {
-  return guarded(path(), [&] { return ArchiveTable::read(*implementation_->database); });
+  return implementation_->read([&] { return ArchiveTable::read(*implementation_->database); });
 }
 
 std::optional<BaselineRow> RunJournal::baseline() const {
-  return guarded(path(), [&]() -> std::optional<BaselineRow> {
+  return implementation_->read([&]() -> std::optional<BaselineRow> {
     EvaluationTable table(*implementation_->database, identity(), path(), "baseline");
     std::optional<EvaluationRow> row = table.find(-1);
     if (!row) return std::nullopt;
@@ -120,7 +120,7 @@ std::optional<BaselineRow> RunJournal::baseline() const {
 }
 
 std::vector<SessionRow> RunJournal::sessions() const {
-  return guarded(path(), [&] {
+  return implementation_->read([&] {
     Query query(
         *implementation_->database,
         "SELECT started_utc, seconds, command, assay_version, libraries, isa, hardware, workers, ending "
@@ -135,7 +135,7 @@ std::vector<SessionRow> RunJournal::sessions() const {
 }
 
 Rejections RunJournal::rejections() const {
-  return guarded(path(), [&] {
+  return implementation_->read([&] {
     Query query(*implementation_->database, "SELECT reason, count, smallest FROM rejections");
     Rejections rejections;
     while (query.next()) {
@@ -148,13 +148,13 @@ Rejections RunJournal::rejections() const {
 }
 
 std::vector<ResultRow> RunJournal::front() const {
-  return guarded(path(), [&] {
+  return implementation_->read([&] {
     return read_evaluated(*implementation_->database, *implementation_->evaluations, "front", path());
   });
 }
 
 std::vector<ResultRow> RunJournal::shortlist() const {
-  return guarded(path(), [&] {
+  return implementation_->read([&] {
     return read_evaluated(*implementation_->database, *implementation_->evaluations, "shortlist", path());
   });
 }
@@ -164,7 +164,7 @@ void RunJournal::throw_inconsistent(const std::string& what) const {
 }
 
 std::optional<int> RunJournal::shortlist_size() const {
-  return guarded(path(), [&] {
+  return implementation_->read([&] {
     const auto size = parse_integer(read_value(*implementation_->database, "shortlist_size"));
     return size && *size >= 1 && *size <= std::numeric_limits<int>::max()
                ? std::optional(static_cast<int>(*size))
@@ -173,7 +173,7 @@ std::optional<int> RunJournal::shortlist_size() const {
 }
 
 std::vector<TrainingRow> RunJournal::trainings() const {
-  return guarded(path(), [&] {
+  return implementation_->read([&] {
     Query query(*implementation_->database,
                 "SELECT evaluation, dataset, status, test_accuracy, seconds FROM trainings UNION ALL "
                 "SELECT DISTINCT evaluation, '', 'unfinished', NULL, 0 FROM epochs "
@@ -189,15 +189,15 @@ std::vector<TrainingRow> RunJournal::trainings() const {
 }
 
 std::string RunJournal::state() const {
-  return guarded(path(), [&] { return read_value(*implementation_->database, "state"); });
+  return implementation_->read([&] { return read_value(*implementation_->database, "state"); });
 }
 
 std::string RunJournal::state_note() const {
-  return guarded(path(), [&] { return read_value(*implementation_->database, "state_note"); });
+  return implementation_->read([&] { return read_value(*implementation_->database, "state_note"); });
 }
 
 std::string RunJournal::created_utc() const {
-  return guarded(path(), [&] { return read_value(*implementation_->database, "created_utc"); });
+  return implementation_->read([&] { return read_value(*implementation_->database, "created_utc"); });
 }
 
 }  // namespace assay

@@ -42,33 +42,33 @@ void write_epoch(SQLite::Database& database, std::int64_t evaluation, const Epoc
 
 }  // namespace
 
+void RunJournal::Implementation::write_batch() {
+  commit([&] {
+    for (const GenerationBatch::Generation& generation : batch_.generations()) {
+      for (const EvaluationRow& row : generation.evaluations) evaluations->insert(row);
+      const GenerationRow& counters = generation.counters;
+      writing->generation.with(counters.generation)
+          .with(counters.proposed)
+          .with(counters.duplicates)
+          .with(counters.evaluated)
+          .with(counters.failed)
+          .with(counters.seconds)
+          .run();
+      writing->archive.update(counters.generation, generation.front);
+    }
+    for (const auto& [reason, rejection] : batch_.rejections()) {
+      Rejection& written = writing->rejections[reason];
+      if (rejection == written) continue;
+      writing->rejection.with(reason).with(rejection.count).with(rejection.smallest.value_or(nan)).run();
+      written = rejection;
+    }
+  });
+}
+
 void RunJournal::commit_generation(std::span<const EvaluationRow> evaluations,
                                    const GenerationRow& generation, const Rejections& rejections,
                                    std::span<const std::int64_t> front) {
-  Implementation& journal = *implementation_;
-  journal.add([&] {
-    Implementation::Writing& writing = *journal.writing;
-    for (const EvaluationRow& row : evaluations) {
-      if (row.evaluation != writing.evaluations++)
-        throw InternalError("An evaluation came out of order into its journal.");
-      journal.evaluations->insert(row);
-    }
-    writing.generation.with(generation.generation)
-        .with(generation.proposed)
-        .with(generation.duplicates)
-        .with(generation.evaluated)
-        .with(generation.failed)
-        .with(generation.seconds)
-        .run();
-    for (const auto& [reason, rejection] : rejections) {
-      Rejection& written = writing.rejections[reason];
-      if (rejection == written) continue;
-      writing.rejection.with(reason).with(rejection.count).with(rejection.smallest.value_or(nan)).run();
-      written = rejection;
-    }
-    writing.archive.update(generation.generation, front);
-  });
-  journal.commit_if_due();
+  implementation_->enqueue(evaluations, generation, rejections, front);
 }
 
 void RunJournal::record_results(std::span<const ResultRow> front, std::span<const ResultRow> shortlist) {
@@ -99,6 +99,7 @@ void RunJournal::record_baseline(const BaselineRow& baseline) {
 void RunJournal::begin_session(const SessionRow& session) {
   Implementation& journal = *implementation_;
   if (journal.session) throw InternalError("A journal's session began twice.");
+  journal.settle();
   journal.session_start = std::chrono::steady_clock::now();
   journal.transaction([&] {
     Query(*journal.database,

@@ -150,7 +150,7 @@ void RunJournal::close() {
 
 void RunJournal::discard() {
   const std::unique_ptr<LockFile> held = std::move(implementation_->lock);
-  implementation_->roll_back();
+  implementation_->abandon();
   implementation_->close();
   for (const char* ending : {"", "-wal", "-shm"}) {
     std::error_code error;  // what cannot be removed does no harm to anybody but the next run, which tells it

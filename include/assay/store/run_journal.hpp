@@ -1,10 +1,11 @@
 // The run journal: one SQLite file (WAL) per run that holds everything needed to continue, explain and repeat
 // it. It speaks plain values only, so that it knows neither spaces nor searches.
 //
-// A journal survives kill -9 at any moment with everything but the transaction in flight: a generation, or as
-// many as there were in 50 ms. One process at a time may write it (a lock beside the file, released by the
-// system when the process dies); any number may read it meanwhile. Every failure (a full disk, a foreign
-// file, another run's journal) is an InputError that names the file, the cause and the remedy.
+// A journal survives kill -9 at any moment with everything but the batch in flight: a generation, or as many
+// as there were in 50 ms and while those before them were written. One process at a time may write it (a lock
+// beside the file, released by the system when the process dies); any number may read it meanwhile. Every
+// failure (a full disk, a foreign file, another run's journal) is an InputError that names the file, the
+// cause and the remedy.
 #pragma once
 
 #include <cstdint>
@@ -160,12 +161,13 @@ class RunJournal {
   const std::string& path() const;
   const RunIdentity& identity() const;
 
-  // Writing. What a call writes is there as a whole or not at all. It is committed when the call returns;
-  // generations that come faster than every 50 ms share a commit, as one of its own would take a tenth of
-  // their time. After a failure all that was not committed is undone.
+  // Writing. What a call writes is there as a whole or not at all, and is committed when the call returns.
 
   // New evaluations, counters of the generation, all rejections so far, and the evaluations on the front at
-  // the generation's end, ascending.
+  // the generation's end, ascending. A thread commits them while the search goes on, together with those that
+  // follow within 50 ms: generations without executed scores come every 2 ms, and would wait for the journal
+  // a tenth of their time. Every other call waits until they are committed. Failures are thrown by a later
+  // call; all that was not committed is undone then.
   void commit_generation(std::span<const EvaluationRow> evaluations, const GenerationRow& generation,
                          const Rejections& rejections, std::span<const std::int64_t> front);
   // Final front (by ascending cost) and shortlist (best first); replaces earlier ones.
