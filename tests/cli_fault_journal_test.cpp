@@ -56,7 +56,10 @@ TEST_CASE("names of nothing, of folders, devices, pipes and other files") {
   test.refuses(test.search("''"), {"empty", "Name a file"});
   test.refuses(test.search("'' --resume"), {"empty", "Name a file"});
   test.refuses(test.search("place/no/r"), {"place/no/r", "No such file or directory"});
-  for (const char* taken : {"place", "pipe", "/dev/null", "text", "space.toml"})
+  test.refuses(test.search("place"), {"place: this is a folder", "-1.journal", "--run"});
+  test.refuses(test.search("r --baseline missing.csv"),
+               {"--baseline", "no file \"missing.csv\"", "decision=option"});
+  for (const char* taken : {"pipe", "/dev/null", "text", "space.toml"})
     test.refuses(test.search(taken), {taken, "exists already", "--resume"});
   test.refuses_everywhere("place", {"place", "is not a run journal"});
   for (const char* other : {"pipe", "/dev/null"})

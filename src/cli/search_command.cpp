@@ -40,7 +40,14 @@ namespace fs = std::filesystem;
 // A candidate as text, or the first row of a candidate file.
 Candidate read_candidate(const Space& space, const std::string& text) {
   std::error_code ignored;
-  if (!fs::exists(text, ignored)) return candidate_from_text(space, text, "--baseline");
+  if (!fs::exists(text, ignored)) {
+    if (!text.empty() && text.find('=') == std::string::npos)
+      throw InputError(
+          fmt::format("--baseline: there is no file \"{}\", and as text a candidate has a "
+                      "decision=option for each decision.",
+                      text));
+    return candidate_from_text(space, text, "--baseline");
+  }
   std::ifstream in = open_input(text);
   CandidateReader reader(space, in, text);
   CandidateRow row;
@@ -120,7 +127,12 @@ RunJournal resume_run(const Arguments& arguments, const Space& space, const RunI
 // Under the first number that is free, unless it has a name.
 RunJournal create_run(const Arguments& arguments, const Space& space, const RunIdentity& identity) {
   if (const auto path = arguments.text("run")) {
-    if (fs::exists(*path))
+    std::error_code ignored;
+    if (fs::is_directory(*path, ignored))
+      throw InputError(
+          fmt::format("{0}: this is a folder. Name a file, {1}, with --run.", *path,
+                      (fs::path(*path) / fs::path(numbered_path(space, 1)).filename()).string()));
+    if (fs::exists(*path, ignored))
       throw InputError(fmt::format(
           "{}: the file exists already. Continue that run with --resume, or name another file with --run "
           "FILE.",
