@@ -68,7 +68,7 @@ class Run {
   void update_standing();
   Standing standing() const { return {cohort_, front_}; }
   void report() const;
-  void update_hypervolume();
+  void update_hypervolume(std::span<const int> front_points);
   SearchResult finish();
 
   const Space& space_;
@@ -276,6 +276,7 @@ void Run::update_standing() {
   const std::vector<int> sample = sample_of(cohort_, members_);
   ranked_ = rank_sample(evaluator_, cohort_, sample, settings_.front_metric);
   front_ = pareto_front(ranked_.points);
+  if (hooks_.progress) update_hypervolume(front_);
   // Collected from marks: to sort fronts of thousands each generation took as long as their journal.
   std::vector<char> on_front(ranked_.points.size());
   for (int& index : front_) {
@@ -286,12 +287,11 @@ void Run::update_standing() {
   for (std::size_t i = 0; i < on_front.size(); ++i) {
     if (on_front[i] != 0) members_.push_back(ranked_.evaluations[i]);
   }
-  if (hooks_.progress) update_hypervolume();
   // Now and then, so that it costs nothing; the rest is in the journal.
   if (hooks_.journal != nullptr && std::ssize(cohort_.held()) > 2 * most_sampled) cohort_.keep(sample);
 }
 
-void Run::update_hypervolume() {
+void Run::update_hypervolume(std::span<const int> front_points) {
   const std::vector<Point>& points = ranked_.points;
   if (points.empty()) return;
   if (!reference_settled_) {
@@ -302,8 +302,8 @@ void Run::update_hypervolume() {
     reference_settled_ = std::ssize(points) >= enough_for_reference;
   }
   std::vector<Point> front;
-  for (const int e : front_)
-    front.push_back({cohort_.fitness(e), metric_value(cohort_.costs(e), settings_.front_metric)});
+  front.reserve(front_points.size());
+  for (const int index : front_points) front.push_back(points[static_cast<std::size_t>(index)]);
   hypervolume_ = std::max(hypervolume_, hypervolume(front, reference_));
 }
 
