@@ -35,7 +35,7 @@ SessionRow session_of(const std::string& command) {
 // Commits one evaluation as that generation, with that front.
 void commit(RunJournal& journal, std::int64_t generation, const std::vector<std::int64_t>& front) {
   const EvaluationRow row = example_row(journal.identity(), journal.evaluation_count());
-  journal.commit_generation({&row, 1}, {generation, 1, 0, 1, 0, 0.5}, {}, front);
+  journal.commit_generation({row}, {generation, 1, 0, 1, 0, 0.5}, {}, front);
 }
 
 std::set<std::int64_t> front_at(const std::vector<ArchiveRow>& archive, std::int64_t generation) {
@@ -164,9 +164,8 @@ TEST_CASE("a generation that could not be committed leaves the archive alone") {
   RunJournal journal = RunJournal::create(directory / "run.assay", example_identity());
   commit(journal, 0, {0});
   const EvaluationRow wrong = example_row(journal.identity(), 9);
-  CHECK_THROWS_AS(
-      journal.commit_generation({&wrong, 1}, {1, 1, 0, 1, 0, 0}, {}, std::vector<std::int64_t>{9}),
-      InternalError);
+  CHECK_THROWS_AS(journal.commit_generation({wrong}, {1, 1, 0, 1, 0, 0}, {}, std::vector<std::int64_t>{9}),
+                  InternalError);
   commit(journal, 1, {0, 1});
   CHECK(archive_text(journal) == "0:0- 1:1- ");
 }

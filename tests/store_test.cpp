@@ -24,11 +24,12 @@ TEST_CASE("a journal gives back what was written") {
   EvaluationRow unknown_latency = example_row(identity, 16);
   unknown_latency.latency_ms = unknown_latency.latency_low_ms = unknown_latency.latency_high_ms =
       std::nan("");
+  const Rejections so_far = {{"latency", {2, 1.5}}, {"cannot be built", {1, std::nullopt}}};
   {
     RunJournal journal = RunJournal::create(path, identity);
     write_generation(journal);
     write_generation(journal);
-    journal.commit_generation({&unknown_latency, 1}, {2, 60, 5, 17, 1, 1.75}, {},
+    journal.commit_generation({unknown_latency}, {2, 60, 5, 17, 1, 1.75}, so_far,
                               std::vector<std::int64_t>{2, 16});
     journal.record_results(std::vector<ResultRow>{{3, -2.5}, {7, -0.1}}, std::vector<ResultRow>{{7, -0.1}});
     journal.record_results(std::vector<ResultRow>{{4, -1.5}, {7, -0.25}}, std::vector<ResultRow>{{7, -0.25}});
@@ -116,8 +117,7 @@ TEST_CASE("a resumed journal goes on where it stopped") {
   CHECK(mentions(input_error_of([&] { journal.recall(3, row.fingerprint + 1); }), "evaluation 3"));
   write_generation(journal);
   CHECK(journal.evaluation_count() == 16);
-  journal.set_state({"running", ""});  // commits; a failure undoes what is not committed
-  CHECK_THROWS_AS(journal.commit_generation({&row, 1}, {}, {}, {}), InternalError);  // out of order
+  CHECK_THROWS_AS(journal.commit_generation({row}, {}, {}, {}), InternalError);  // out of order
   CHECK(journal.evaluation_count() == 16);
 }
 

@@ -5,8 +5,9 @@ networks and trains its shortlist, and one by parameters alone, which fills its 
     tools/kill_test.py build/assay [--kills 200] [--seed 1] [--signal KILL] [--keep FOLDER]
 
 After every kill a copy of the journal must open and hold all that had been committed (the program itself resumes
-from what the kill left); a training must go on from its last checkpoint; at the end of every run standard output, the journal's tables (but times) and the trained networks
-must be those of the uninterrupted run, byte for byte. The first difference ends the test with exit code 1.
+from what the kill left); a training must go on from its last checkpoint; at the end of every run standard output, the
+journal's tables (but times) and the trained networks must be those of the uninterrupted run, byte for byte. The first
+difference ends the test with exit code 1.
 """
 
 import argparse

@@ -3,28 +3,28 @@
 #include "assay/base/error.hpp"
 
 #include <cmath>
+#include <utility>
 
 namespace assay::cli {
 
 namespace {
 
-// Into a row that was used before, so that its vectors have their memory.
-void fill(EvaluationRow& out, std::int64_t evaluation, std::int64_t generation, const Candidate& candidate,
-          const GateResult& gate, const ScoreRow& row) {
-  out.evaluation = evaluation;
-  out.generation = generation;
-  out.fingerprint = gate.fingerprint;
-  out.choices = candidate.choices;
-  out.params = gate.costs.params;
-  out.macs = gate.costs.macs;
-  out.peak_memory_bytes = gate.costs.peak_memory_bytes;
-  out.latency_ms = gate.costs.latency_ms;
-  out.latency_low_ms = gate.costs.latency_low_ms;
-  out.latency_high_ms = gate.costs.latency_high_ms;
-  out.extrapolated = gate.costs.extrapolated;
-  out.scores = row.scores;
-  out.status = row.status;
-  out.seconds = row.seconds;
+EvaluationRow row_of(std::int64_t evaluation, std::int64_t generation, const Candidate& candidate,
+                     const GateResult& gate, const ScoreRow& row) {
+  return {.evaluation = evaluation,
+          .generation = generation,
+          .fingerprint = gate.fingerprint,
+          .choices = candidate.choices,
+          .params = gate.costs.params,
+          .macs = gate.costs.macs,
+          .peak_memory_bytes = gate.costs.peak_memory_bytes,
+          .latency_ms = gate.costs.latency_ms,
+          .latency_low_ms = gate.costs.latency_low_ms,
+          .latency_high_ms = gate.costs.latency_high_ms,
+          .extrapolated = gate.costs.extrapolated,
+          .scores = row.scores,
+          .status = row.status,
+          .seconds = row.seconds};
 }
 
 GateResult gate_of(const EvaluationRow& row) {
@@ -63,19 +63,18 @@ std::optional<ScoreRow> RunRecorder::recall(int evaluation, std::uint64_t finger
 
 void RunRecorder::commit(int generation, std::span<const JournalEntry> entries, const Counts& counts,
                          std::span<const int> front) {
-  rows_.resize(entries.size());
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const JournalEntry& entry = entries[i];
-    fill(rows_[i], entry.evaluation, generation, entry.candidate, entry.gate, entry.row);
-  }
-  journal_.commit_generation(rows_,
+  std::vector<EvaluationRow> rows;
+  rows.reserve(entries.size());
+  for (const JournalEntry& entry : entries)
+    rows.push_back(row_of(entry.evaluation, generation, entry.candidate, entry.gate, entry.row));
+  journal_.commit_generation(std::move(rows),
                              {.generation = generation,
                               .proposed = counts.proposed,
                               .duplicates = counts.duplicates,
                               .evaluated = counts.evaluated,
                               .failed = counts.failed,
                               .seconds = earlier_seconds_ + clock_.seconds()},
-                             rejections_of(counts), std::vector<std::int64_t>(front.begin(), front.end()));
+                             rejections_of(counts), {front.begin(), front.end()});
 }
 
 JournalEntry RunRecorder::read(int evaluation) {
@@ -109,9 +108,8 @@ void RunRecorder::record(const SearchResult& result) {
 }
 
 void RunRecorder::record(const Candidate& candidate, const Baseline& baseline) {
-  BaselineRow row{.row = {}, .rank_score = baseline.rank_score};
-  fill(row.row, -1, -1, candidate, baseline.gate, baseline.row);
-  journal_.record_baseline(row);
+  journal_.record_baseline(
+      {.row = row_of(-1, -1, candidate, baseline.gate, baseline.row), .rank_score = baseline.rank_score});
 }
 
 Rejections rejections_of(const Counts& counts) {

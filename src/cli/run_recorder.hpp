@@ -25,8 +25,7 @@ class RunRecorder : public Journal {
 
  private:
   RunJournal& journal_;
-  std::vector<EvaluationRow> rows_;  // of the generation at hand
-  double earlier_seconds_;           // of search, in earlier sessions
+  double earlier_seconds_;  // of search, in earlier sessions
   Clock clock_;
 };
 

@@ -83,8 +83,7 @@ Command runs_command() {
           "state is running, finished, stopped (by Ctrl-C), killed (nobody is writing it, and it did not "
           "end: continue it\n"
           "with assay search --resume), failed, or unreadable, with the cause in the last column. best is "
-          "the "
-          "network with\n"
+          "the network with\n"
           "the best rank score that meets the run's budgets, or the most accurate one once some are trained; "
           "its rank\n"
           "score (csv, json) is known once the search has ended.",

@@ -6,6 +6,7 @@
 #include "schema.hpp"
 
 #include <ctime>
+#include <utility>
 
 namespace assay {
 namespace {
@@ -17,16 +18,6 @@ constexpr int busy_timeout_ms = 5000;
 constexpr std::chrono::milliseconds batch_interval{50};
 
 }  // namespace
-
-void GenerationBatch::add(std::span<const EvaluationRow> evaluations, const GenerationRow& counters,
-                          const Rejections& rejections, std::span<const std::int64_t> front) {
-  if (size_ == generations_.size()) generations_.emplace_back();
-  Generation& generation = generations_[size_++];
-  generation.evaluations.assign(evaluations.begin(), evaluations.end());
-  generation.counters = counters;
-  generation.front.assign(front.begin(), front.end());
-  for (const auto& [reason, rejection] : rejections) rejections_[reason] = rejection;
-}
 
 std::string utc_now() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -89,21 +80,26 @@ std::int64_t RunJournal::Implementation::evaluation_count() {
   return *evaluation_count_;
 }
 
-void RunJournal::Implementation::enqueue(std::span<const EvaluationRow> rows, const GenerationRow& counters,
-                                         const Rejections& rejections, std::span<const std::int64_t> front) {
+void RunJournal::Implementation::enqueue(GenerationBatch::Generation generation,
+                                         const Rejections& rejections) {
   std::int64_t count = evaluation_count();
-  for (const EvaluationRow& row : rows) {
+  for (const EvaluationRow& row : generation.evaluations) {
     if (row.evaluation != count++) throw InternalError("An evaluation came out of order into its journal.");
   }
-  enqueued_.add(rows, counters, rejections, front);
+  enqueued_.generations.push_back(std::move(generation));
+  enqueued_.rejections = rejections;
   evaluation_count_ = count;
   const auto now = std::chrono::steady_clock::now();
   if (now - last_batch_ < batch_interval) return;
   last_batch_ = now;
   wait();
-  std::swap(enqueued_, batch_);
   // Deferred where no thread can be had: then whoever waits for it writes.
-  thread_ = std::async(std::launch::async | std::launch::deferred, [this] { write_batch(); });
+  hand_over(std::launch::async | std::launch::deferred);
+}
+
+void RunJournal::Implementation::hand_over(std::launch policy) {
+  batch_ = std::exchange(enqueued_, {});
+  thread_ = std::async(policy, [this] { write_batch(); });
 }
 
 void RunJournal::Implementation::wait() {
@@ -114,21 +110,18 @@ void RunJournal::Implementation::wait() {
     abandon();
     throw;
   }
-  batch_.clear();
 }
 
 void RunJournal::Implementation::settle() {
   wait();
-  if (enqueued_.empty()) return;
-  std::swap(enqueued_, batch_);
-  thread_ = std::async(std::launch::deferred, [this] { write_batch(); });
+  if (enqueued_.generations.empty()) return;
+  hand_over(std::launch::deferred);
   wait();
 }
 
 void RunJournal::Implementation::abandon() {
   thread_ = {};  // waits for a thread at work
-  enqueued_.clear();
-  batch_.clear();
+  enqueued_ = {};
   evaluation_count_.reset();
 }
 

@@ -13,7 +13,6 @@
 #include <future>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,25 +21,15 @@ namespace assay {
 
 std::string utc_now();
 
-// Generations that wait to be written. Cleared and filled again it needs no new memory.
-class GenerationBatch {
- public:
+// Generations that wait to be written, and all rejections up to the end of the last one.
+struct GenerationBatch {
   struct Generation {
     std::vector<EvaluationRow> evaluations;
     GenerationRow counters;
     std::vector<std::int64_t> front;
   };
-  void add(std::span<const EvaluationRow> evaluations, const GenerationRow& counters,
-           const Rejections& rejections, std::span<const std::int64_t> front);
-  bool empty() const { return size_ == 0; }
-  void clear() { size_ = 0; }
-  std::span<const Generation> generations() const { return {generations_.data(), size_}; }
-  const Rejections& rejections() const { return rejections_; }  // up to the last generation's end
-
- private:
-  std::vector<Generation> generations_;
-  std::size_t size_ = 0;
-  Rejections rejections_;
+  std::vector<Generation> generations;
+  Rejections rejections;
 };
 
 struct RunJournal::Implementation {
@@ -75,8 +64,7 @@ struct RunJournal::Implementation {
   // until settle() has returned.
   bool is_writer() const { return lock != nullptr; }
   std::int64_t evaluation_count();
-  void enqueue(std::span<const EvaluationRow> rows, const GenerationRow& counters,
-               const Rejections& rejections, std::span<const std::int64_t> front);
+  void enqueue(GenerationBatch::Generation generation, const Rejections& rejections);
   // Everything enqueued is written. Throws what went wrong with that.
   void settle();
   // Drops what is enqueued.
@@ -111,6 +99,7 @@ struct RunJournal::Implementation {
       }
     });
   }
+  void hand_over(std::launch policy);  // what is enqueued, to the thread
   void write_batch();
   void wait();
 

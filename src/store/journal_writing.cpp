@@ -4,6 +4,7 @@
 #include "journal_file.hpp"
 
 #include <limits>
+#include <utility>
 
 namespace assay {
 namespace {
@@ -44,7 +45,7 @@ void write_epoch(SQLite::Database& database, std::int64_t evaluation, const Epoc
 
 void RunJournal::Implementation::write_batch() {
   commit([&] {
-    for (const GenerationBatch::Generation& generation : batch_.generations()) {
+    for (const GenerationBatch::Generation& generation : batch_.generations) {
       for (const EvaluationRow& row : generation.evaluations) evaluations->insert(row);
       const GenerationRow& counters = generation.counters;
       writing->generation.with(counters.generation)
@@ -56,19 +57,19 @@ void RunJournal::Implementation::write_batch() {
           .run();
       writing->archive.update(counters.generation, generation.front);
     }
-    for (const auto& [reason, rejection] : batch_.rejections()) {
+    for (const auto& [reason, rejection] : batch_.rejections) {
       Rejection& written = writing->rejections[reason];
       if (rejection == written) continue;
       writing->rejection.with(reason).with(rejection.count).with(rejection.smallest.value_or(nan)).run();
       written = rejection;
     }
   });
+  batch_ = {};  // here, for the search need not wait for it
 }
 
-void RunJournal::commit_generation(std::span<const EvaluationRow> evaluations,
-                                   const GenerationRow& generation, const Rejections& rejections,
-                                   std::span<const std::int64_t> front) {
-  implementation_->enqueue(evaluations, generation, rejections, front);
+void RunJournal::commit_generation(std::vector<EvaluationRow> evaluations, const GenerationRow& generation,
+                                   const Rejections& rejections, std::vector<std::int64_t> front) {
+  implementation_->enqueue({std::move(evaluations), generation, std::move(front)}, rejections);
 }
 
 void RunJournal::record_results(std::span<const ResultRow> front, std::span<const ResultRow> shortlist) {

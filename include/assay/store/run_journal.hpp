@@ -168,8 +168,8 @@ class RunJournal {
   // follow within 50 ms: generations without executed scores come every 2 ms, and would wait for the journal
   // a tenth of their time. Every other call waits until they are committed. Failures are thrown by a later
   // call; all that was not committed is undone then.
-  void commit_generation(std::span<const EvaluationRow> evaluations, const GenerationRow& generation,
-                         const Rejections& rejections, std::span<const std::int64_t> front);
+  void commit_generation(std::vector<EvaluationRow> evaluations, const GenerationRow& generation,
+                         const Rejections& rejections, std::vector<std::int64_t> front);
   // Final front (by ascending cost) and shortlist (best first); replaces earlier ones.
   void record_results(std::span<const ResultRow> front, std::span<const ResultRow> shortlist);
   // How many networks the shortlist is to have at the end. Another process may go on with another number.
